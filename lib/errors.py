@@ -1,0 +1,106 @@
+"""The closed list of refusals.
+
+Every layer raises these and nothing else for a caller's mistake. `dialects.wire.STATUS` gives each its HTTP status;
+a dialect's `refuse` gives it a body. A refusal carries the words for people, never a secret.
+"""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """A request that will not be done, and why. `str(error)` is safe to show."""
+
+
+class Invalid(Refusal):
+    """A value breaks a rule. `path` names the field as the client wrote it (`data.kernel_revision.tree`)."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}" if path else message)
+        self.path = path
+        self.message = message
+
+
+class Malformed(Refusal):
+    """A body or parameter that does not have the shape of the wire. `problems` is the dialect's own list of them."""
+
+    def __init__(self, problems: list[dict[str, object]]) -> None:
+        super().__init__("; ".join(str(p.get("msg", p)) for p in problems))
+        self.problems = problems
+
+
+class Coded(Refusal):
+    """A refusal whose `code` is a constant of the wire (`LOGIN_BAD_CREDENTIALS`)."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Unauthenticated(Refusal):
+    """No caller could be made out: a missing, broken or expired token, or an inactive user."""
+
+    def __init__(self, message: str = "Unauthorized") -> None:
+        super().__init__(message)
+
+
+class Forbidden(Refusal):
+    """The caller is known and lacks the standing for this route."""
+
+    def __init__(self, message: str = "Forbidden") -> None:
+        super().__init__(message)
+
+
+class NotEditable(Refusal):
+    """The caller is known and may not edit this record."""
+
+
+class NotFound(Refusal):
+    """Nothing has this name."""
+
+    def __init__(self, noun: str, key: object) -> None:
+        super().__init__(f"{noun.capitalize()} not found with id: {key}")
+        self.noun = noun
+        self.key = key
+
+
+class NoRoute(Refusal):
+    """No route has this path."""
+
+    def __init__(self) -> None:
+        super().__init__("Not Found")
+
+
+class NoMethod(Refusal):
+    """The path exists and does not take this method."""
+
+    def __init__(self, allow: tuple[str, ...]) -> None:
+        super().__init__("Method Not Allowed")
+        self.allow = allow
+
+
+class Exists(Refusal):
+    """A record with this key is there already."""
+
+
+class Conflict(Refusal):
+    """The request contradicts what is stored."""
+
+
+class Stale(Refusal):
+    """The caller's precondition names an older revision than the stored one."""
+
+
+class TooLarge(Refusal):
+    """A named limit is exceeded."""
+
+
+class TooCostly(Refusal):
+    """The answer would read more documents than the store's cap; says which filter would make it cheap."""
+
+
+class Unserved(Refusal):
+    """A scan that no declared index serves: a mistake in the product, named so that it is found by its first test."""
+
+
+class Unavailable(Refusal):
+    """The store or the bus cannot answer now; nothing was committed and the request may be repeated."""
