@@ -1,0 +1,1 @@
+"""The store port, its declared indexes and its adapters."""

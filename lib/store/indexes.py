@@ -1,0 +1,265 @@
+"""What the store indexes: the one table from which columns, indexes and the check of every scan are made.
+
+A stored document is a JSON body; the fields declared here are *promoted* out of it (each names the dotted path it is
+read from) and are all a scan may filter or order by. From this table come the SQLite columns and indexes, the Firestore
+index file, and `missing()`, which refuses a scan that no declared shape serves, the same in every backend.
+
+Fields stand in order of selectivity, most selective first: a backend that uses one index per query picks the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+TEXT_BYTES_MAX = 1000
+"""Texts are promoted by their first 1,000 bytes of UTF-8 (an index entry holds no more); a residual filter verifies."""
+
+
+class Type(Enum):
+    """What a promoted field holds. `INSTANT` is the canonical text of `clock.stamp`; `TEXTS` is matched by element."""
+
+    TEXT = "text"
+    INT = "int"
+    BOOL = "bool"
+    INSTANT = "instant"
+    TEXTS = "texts"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A promoted field: its name, its type, and where in the body it is read (`artifacts.*`: all values)."""
+
+    name: str
+    type: Type
+    source: str = ""
+
+    @property
+    def path(self) -> str:
+        return self.source or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A composite index: any equality on `equal`, then ordered by `order` (a leading `-` is descending).
+
+    Names after the first in `order` are range filters that the index answers without reading documents.
+    Scans may combine shapes of one `order`: each backend intersects them (Firestore by merging, SQLite by filtering).
+    """
+
+    equal: tuple[str, ...]
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One kind of document: its promoted fields and the shapes its scans may take."""
+
+    name: str
+    fields: tuple[Field, ...]
+    shapes: tuple[Shape, ...] = ()
+
+    def field(self, name: str) -> Field | None:
+        """The declared field of this name."""
+        return next((f for f in self.fields if f.name == name), None)
+
+    def rank(self, name: str) -> int:
+        """Place of a field in the order of selectivity; smaller selects fewer documents."""
+        return next((i for i, f in enumerate(self.fields) if f.name == name), len(self.fields))
+
+
+def _each(fields: Iterable[str], order: tuple[str, ...]) -> tuple[Shape, ...]:
+    return tuple(Shape((f,), order) for f in fields)
+
+
+_T, _I, _B, _AT, _TS = Type.TEXT, Type.INT, Type.BOOL, Type.INSTANT, Type.TEXTS
+_RECEIVED = ("received_at",)
+
+# What real clients filter nodes on (kernelci.md 10), and the derived fields of design section 4.
+_NODE_EQUAL = (
+    "parent", "ancestors", "treeid", "commit", "artifact_urls", "group", "name", "path", "branch", "tree",
+    "platform", "runtime", "submitter", "owner", "retry_counter", "pending", "state", "result", "kind",
+    "processed_by_kcidb_bridge",
+)  # fmt: skip
+
+NODE = Collection(
+    "node",
+    fields=(
+        Field("parent", _T),
+        Field("ancestors", _TS),
+        Field("treeid", _T),
+        Field("commit", _T, "data.kernel_revision.commit"),
+        Field("artifact_urls", _TS, "artifacts.*"),
+        Field("due_at", _AT),
+        Field("holdoff", _AT),
+        Field("group", _T),
+        Field("name", _T),
+        Field("path", _TS),
+        Field("branch", _T, "data.kernel_revision.branch"),
+        Field("tree", _T, "data.kernel_revision.tree"),
+        Field("platform", _T, "data.platform"),
+        Field("runtime", _T, "data.runtime"),
+        Field("submitter", _T),
+        Field("owner", _T),
+        Field("retry_counter", _I),
+        Field("pending", _B),
+        Field("state", _T),
+        Field("result", _T),
+        Field("kind", _T),
+        Field("processed_by_kcidb_bridge", _B),
+        Field("created", _AT),
+        Field("updated", _AT),
+        Field("timeout", _AT),
+        Field("received_at", _AT),
+    ),
+    shapes=(
+        *_each(_NODE_EQUAL, _RECEIVED),
+        # kci-dev, the scheduler and the bridge bound `created`; only they do so often enough to pay for an index.
+        *(Shape(equal, ("received_at", "created")) for equal in ((), ("kind",), ("name",), ("tree",), ("state",))),
+        # The legacy timeout service: state=…&timeout__lt=…, state=available&holdoff__lt=…
+        Shape(("state",), ("received_at", "timeout")),
+        Shape(("state",), ("received_at", "holdoff")),
+        # Is any descendant pending? One subtree; children by state.
+        Shape(("ancestors", "pending"), _RECEIVED),
+        # The sweep.
+        Shape((), ("due_at",)),
+    ),
+)
+
+USER = Collection(
+    "user",
+    fields=(
+        Field("username", _T),
+        Field("email_folded", _T),
+        Field("is_active", _B),
+        Field("is_superuser", _B),
+        Field("is_verified", _B),
+        Field("received_at", _AT),
+    ),
+    shapes=_each(("username", "email_folded", "is_active", "is_superuser", "is_verified"), _RECEIVED),
+)
+
+GROUP = Collection("group", fields=(Field("name", _T), Field("received_at", _AT)), shapes=_each(("name",), _RECEIVED))
+
+UNIQUE = Collection("unique", fields=())
+"""Names that must be unique: key `<noun>:<value>`, body names the holder. A `create` that fails tells of a clash."""
+
+SUBSCRIPTION = Collection(
+    "subscription",
+    fields=(Field("user", _T), Field("channel", _T), Field("last_poll_at", _AT), Field("received_at", _AT)),
+    shapes=_each(("user", "channel"), _RECEIVED),
+)
+
+COUNTER = Collection("counter", fields=())
+
+# Events are written by `tx.append` alone; `channel`, `seq` and `at` are the log's own.
+EVENT = Collection(
+    "event",
+    fields=(
+        Field("node_id", _T, "data.id"),
+        Field("name", _T, "data.name"),
+        Field("group", _T, "data.group"),
+        Field("owner", _T, "data.owner"),
+        Field("result", _T, "data.result"),
+        Field("state", _T, "data.state"),
+        Field("kind", _T, "data.kind"),
+        Field("op", _T, "data.op"),
+        Field("channel", _T),
+        Field("at", _AT),
+        Field("seq", _I),
+    ),
+    shapes=(
+        Shape(("channel",), ("seq",)),
+        Shape(("channel",), ("seq", "at")),
+        Shape(("node_id",), ("seq",)),
+        Shape(("node_id",), ("seq", "at")),
+        *(Shape((f,), o) for f in ("kind", "state", "result", "op", "name", "group", "owner")
+          for o in (("seq",), ("seq", "at"))),
+    ),
+)  # fmt: skip
+
+OUTBOX = Collection("outbox", fields=(Field("at", _AT),))
+
+COLLECTIONS: Mapping[str, Collection] = {
+    c.name: c for c in (NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX)
+}
+
+
+def missing(collection: Collection, equal: frozenset[str], ranges: frozenset[str], order: str) -> str | None:
+    """What a scan lacks to be served, in words for the one who wrote it; None when it is served.
+
+    `equal` are the fields compared for equality (membership and containment too), `ranges` those with an order
+    comparison, `order` the field ordered by (`-` first when descending) or "" for key order, or any order for a count.
+    Firestore's rules: equalities alone and one ordered field alone need no composite index; everything else does,
+    and indexes of one order may be merged.
+    """
+    names = equal | ranges | ({order.lstrip("-")} if order else frozenset())
+    if unknown := sorted(n for n in names if collection.field(n) is None):
+        return f"{collection.name} promotes no field {', '.join(unknown)}"
+    if ranges and not order:
+        firsts = sorted({s.order[0] for s in collection.shapes} | ranges)
+        lacks = [missing(collection, equal, ranges, first) for first in firsts]
+        return None if None in lacks else lacks[0]
+    suffix = tuple(sorted(ranges - {order.lstrip("-")}))
+    if not suffix and (not equal or not order):
+        return None
+    want = (order, *suffix)
+    covered = {f for s in collection.shapes if s.order == want and set(s.equal) <= equal for f in s.equal}
+    bare = any(s.order == want and not s.equal for s in collection.shapes)
+    if covered == equal and (covered or bare):
+        return None
+    lacking = sorted(equal - covered) or ["(nothing)"]
+    return f"{collection.name} declares no shape ({', '.join(lacking)}) ordered by ({', '.join(want)})"
+
+
+def promote(collection: Collection, body: Mapping[str, Any]) -> list[Any]:
+    """The promoted values of a body, one per declared field, in order; a missing or mistyped value is None.
+
+    Texts are cut to TEXT_BYTES_MAX; a `TEXTS` field gives a list without repeats.
+    """
+    return [take(body) for take in _takers(collection)]
+
+
+_TAKERS: dict[str, list[Callable[[Mapping[str, Any]], Any]]] = {}
+
+
+def _takers(collection: Collection) -> list[Callable[[Mapping[str, Any]], Any]]:
+    takers = _TAKERS.get(collection.name)
+    if takers is None:
+        takers = _TAKERS[collection.name] = [_taker(f) for f in collection.fields]
+    return takers
+
+
+def _taker(field: Field) -> Callable[[Mapping[str, Any]], Any]:
+    cast = _CASTS[field.type]
+    head, *rest = field.path.split(".")
+    if not rest:
+        return lambda body: cast(body.get(head))
+
+    def walk(body: Mapping[str, Any]) -> Any:
+        value = body.get(head)
+        for step in rest:
+            if not isinstance(value, Mapping):
+                return cast(None)
+            value = list(value.values()) if step == "*" else value.get(step)
+        return cast(value)
+
+    return walk
+
+
+def cut(text: str) -> str:
+    """A text by its first TEXT_BYTES_MAX bytes, never inside a character."""
+    if len(text) * 4 <= TEXT_BYTES_MAX:
+        return text
+    return text.encode()[:TEXT_BYTES_MAX].decode(errors="ignore")
+
+
+_CASTS: Mapping[Type, Callable[[Any], Any]] = {
+    Type.TEXT: lambda v: cut(v) if isinstance(v, str) else None,
+    Type.INSTANT: lambda v: v if isinstance(v, str) else None,
+    Type.INT: lambda v: v if isinstance(v, int) and not isinstance(v, bool) else None,
+    Type.BOOL: lambda v: v if isinstance(v, bool) else None,
+    Type.TEXTS: lambda v: list(dict.fromkeys(cut(x) for x in v if isinstance(x, str))) if isinstance(v, list) else [],
+}

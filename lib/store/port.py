@@ -1,0 +1,184 @@
+"""The store port: what every backend promises, in the limits of the strictest.
+
+Documents are JSON bodies under a key, with an integer `rev` that counts their writes from 1. Only the fields declared
+in `indexes.py` can be filtered or ordered by. Every promise below is a test in `tests/contracts/test_store.py`, which
+each adapter joins by one line.
+
+Limits (`Invalid` names the one exceeded):
+    KEY_BYTES_MAX       a key is 1 to 1,500 bytes of UTF-8, without `/`, not `.` or `..`, not `__x__`
+    BODY_BYTES_MAX      a body as JSON, in bytes
+    WRITES_MAX          writes of one transaction, unless the store's own `writes_max` says more
+    IN_VALUES_MAX       values of one `in`
+    PAGE_DOCS_MAX       documents of one page of `find`, events of one `read`
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+
+from lib.errors import Invalid
+
+KEY_BYTES_MAX = 1500
+BODY_BYTES_MAX = 8 * 1024 * 1024
+WRITES_MAX = 500
+IN_VALUES_MAX = 30
+PAGE_DOCS_MAX = 5000
+
+T = TypeVar("T")
+Body = dict[str, Any]
+Scalar = str | int | bool | None
+Op = Literal["==", "<", "<=", ">", ">=", "in", "contains"]
+
+
+class Doc(NamedTuple):
+    """A stored document. `body` is the caller's own copy."""
+
+    key: str
+    rev: int
+    body: Body
+
+
+class Event(NamedTuple):
+    """An entry of the log. `seq` grows along a channel; `at` (canonical text) grows strictly with it."""
+
+    seq: int
+    channel: str
+    at: str
+    key: str
+    body: Body
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """One condition. `==` None means missing or null; order comparisons never match null.
+
+    Instants are canonical texts. `in` takes a tuple; `contains` asks a `TEXTS` field for one element.
+    """
+
+    field: str
+    op: Op
+    value: Scalar | tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Which documents, in which order. `order` is a field name (`-` first: descending) or "" for key order.
+
+    Ties are broken by key, ascending, or descending under a descending order. Documents whose order field is null are
+    left out. `after` is the `next` of an earlier page, or `encode_cursor` of a document's order value; `skip` passes
+    over that many documents first.
+    """
+
+    where: tuple[Where, ...] = ()
+    order: str = ""
+    limit: int = 100
+    after: str | None = None
+    skip: int = 0
+
+
+class Page(NamedTuple):
+    """Documents of a scan; `next` continues after the last of them, None when the scan is known to be exhausted."""
+
+    docs: list[Doc]
+    next: str | None
+
+
+class Tx(Protocol):
+    """A transaction. All reads come before the first write; `work` may run several times, so it must be pure.
+
+    Everything is atomic and isolated: what was read is unchanged when the writes land, or `work` runs again.
+    """
+
+    def load(self, collection: str, key: str) -> Doc | None: ...
+    def load_many(self, collection: str, keys: Sequence[str]) -> list[Doc | None]: ...
+    def find(self, collection: str, scan: Scan) -> Page: ...
+
+    def create(self, collection: str, key: str, body: Body) -> None:
+        """Add a document at rev 1. `transact` raises Exists when the key is taken."""
+
+    def save(self, collection: str, key: str, body: Body) -> int:
+        """Replace a document that this transaction loaded or found; gives its new rev (the loaded one + 1)."""
+
+    def drop(self, collection: str, key: str) -> None:
+        """Remove a document; nothing happens when there is none."""
+
+    def append(self, channel: str, key: str, body: Body) -> None:
+        """Add an event to the channel's log, in collection `event`. The log adds `channel`, `seq` and `at`."""
+
+
+class Store(Protocol):
+    """A store of documents and one event log."""
+
+    writes_max: int
+
+    def load(self, collection: str, key: str) -> Doc | None:
+        """The document, or None."""
+
+    def load_many(self, collection: str, keys: Sequence[str]) -> list[Doc | None]:
+        """The documents in the order of the keys, None where there is none."""
+
+    def find(self, collection: str, scan: Scan) -> Page:
+        """One page of a scan. A scan no declared shape serves is refused with Unserved, naming what is missing."""
+
+    def count(self, collection: str, where: tuple[Where, ...]) -> int:
+        """How many documents meet all conditions, exactly."""
+
+    def transact(self, work: Callable[[Tx], T]) -> T:
+        """Run `work`, commit its writes as one, and give what it returned. Whatever it raises rolls back.
+
+        When this returns, the writes survive a kill of the process and a loss of power.
+        """
+
+    def read(self, channel: str, after: int, limit: int) -> list[Event]:
+        """The channel's events with seq > `after`, in order. A reader that resumes after the last never misses one:
+        no event with a smaller seq becomes visible later."""
+
+    def last(self, channel: str) -> int:
+        """The seq of the channel's newest event; 0 when it has none."""
+
+    def generation(self) -> object:
+        """A value that differs after any commit, this process's or another's; equal values mean nothing changed."""
+
+    def close(self) -> None: ...
+
+
+def encode_cursor(value: Scalar, key: str) -> str:
+    """The cursor behind the document whose order field is `value` (None in key order): url-safe text."""
+    packed = json.dumps([value, key], ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+
+def decode_cursor(text: str) -> tuple[Scalar, str]:
+    """The order value and key a cursor stands behind. Raises Invalid for what no `encode_cursor` made."""
+    try:
+        value, key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, TypeError) as error:
+        raise Invalid("after", "not a cursor of this store") from error
+    if not isinstance(key, str) or not (value is None or isinstance(value, str | int)):
+        raise Invalid("after", "not a cursor of this store")
+    return value, key
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that the strictest backend would not take."""
+    if not key or len(key.encode()) > KEY_BYTES_MAX:
+        raise Invalid("key", f"must be 1 to {KEY_BYTES_MAX} bytes")
+    if "/" in key or key in (".", "..") or (key.startswith("__") and key.endswith("__")):
+        raise Invalid("key", "must not hold a slash, be . or .., or have the form __x__")
+
+
+def check_scan(scan: Scan) -> None:
+    """Refuse a scan beyond the port's limits."""
+    if not 1 <= scan.limit <= PAGE_DOCS_MAX:
+        raise Invalid("limit", f"must be 1 to {PAGE_DOCS_MAX}")
+    if scan.skip < 0:
+        raise Invalid("skip", "must not be negative")
+    for where in scan.where:
+        if where.op == "in" and not (isinstance(where.value, tuple) and 1 <= len(where.value) <= IN_VALUES_MAX):
+            raise Invalid(where.field, f"`in` takes 1 to {IN_VALUES_MAX} values")
+    if sum(w.op == "contains" for w in scan.where) > 1:
+        raise Invalid("where", "at most one `contains` a scan")
