@@ -1,0 +1,1 @@
+"""The pure rules and the verbs: no wire words, no cloud, no environment."""

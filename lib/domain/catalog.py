@@ -1,0 +1,144 @@
+"""The catalog: the node verbs. Authorise, read, apply a pure rule, write the record and its event as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from lib.domain import node as rules
+from lib.domain.access import Actor, require_edit
+from lib.domain.event import News, node_news
+from lib.domain.ledger import Ledger
+from lib.domain.node import Draft, Node, from_body, to_body
+from lib.domain.query import Filter, Query, Searcher
+from lib.domain.tree import Branch, Plan, plan_tree
+from lib.errors import Conflict, Invalid, NotFound
+from lib.ids import Ids
+from lib.store.port import Doc, Scan, Store, Tx, Where
+
+MOVED_DESCENDANTS_MAX = 400
+"""Most descendants that follow a node to a new parent in one edit."""
+
+
+@dataclass(slots=True)
+class Catalog:
+    """Submit, get, find, count and edit nodes."""
+
+    store: Store
+    ledger: Ledger
+    search: Searcher
+    ids: Ids
+    source: str
+
+    def get(self, id: str) -> Node | None:
+        """The node, or None."""
+        doc = self.store.load("node", id)
+        return None if doc is None else from_body(doc.body, doc.rev)
+
+    def find(self, query: Query) -> list[Doc]:
+        """The nodes of a page, oldest first, as stored documents."""
+        return self.search.find("node", query)
+
+    def count(self, filters: tuple[Filter, ...]) -> int:
+        """How many nodes meet the filters."""
+        return self.search.count("node", filters)
+
+    def submit(self, actor: Actor, draft: Draft, now: datetime) -> Node:
+        """Create a node, owned by the actor. Raises NotFound for its parent, Invalid for an unknown user group."""
+        self._check_groups(draft)
+        id, event_id = self.ids.record(now), self.ids.event()
+        parent_id = draft.get("parent")
+
+        def work(tx: Tx) -> tuple[Node, list[News]]:
+            parent = None if parent_id is None else _require(tx, parent_id, "parent")
+            node = rules.create(draft, id=id, owner=actor.username, now=now, parent=parent)
+            tx.create("node", id, to_body(node))
+            node.rev = 1
+            return node, [node_news(event_id, self.source, node, None)]
+
+        return self.ledger.write(now, work)
+
+    def edit(self, actor: Actor, id: str, draft: Draft, now: datetime, *, quiet: bool = False) -> Node:
+        """Replace a node (kernelci.md 2.4, PUT). `quiet` leaves the event out; the settling happens all the same."""
+        event_id = self.ids.event()
+
+        def work(tx: Tx) -> tuple[Node, list[News]]:
+            stored = _require(tx, id, "node")
+            require_edit(actor, stored)
+            edited = rules.edit(stored, draft, now)
+            moved = _move(tx, stored, edited, now)
+            edited.rev = tx.save("node", id, to_body(edited))
+            for node in moved:
+                tx.save("node", node.id, to_body(node))
+            return edited, _news(event_id, self.source, edited, stored, quiet)
+
+        return self.ledger.write(now, work)
+
+    def replace_tree(self, actor: Actor, root_id: str, tree: Branch, now: datetime) -> list[Node]:
+        """Replace a root and create or replace its descendants, all or nothing (kernelci.md 2.4, PUT nodes).
+
+        Gives the stored nodes in pre-order. A child that names an existing node outside the root's subtree is refused.
+        """
+        plan: Plan = plan_tree(root_id, tree, lambda: self.ids.record(now))
+        event_id = self.ids.event()
+
+        def work(tx: Tx) -> tuple[list[Node], list[News]]:
+            docs = tx.load_many("node", [root_id, *plan.named])
+            if docs[0] is None:
+                raise NotFound("node", root_id)
+            stored = {d.key: from_body(d.body, d.rev) for d in docs if d is not None}
+            root = stored[root_id]
+            require_edit(actor, root)
+            parent = None if root.parent is None else _load(tx, root.parent)
+            nodes = plan.apply(stored, parent, actor.username, now)
+            for node in nodes:
+                if node.id in stored:
+                    node.rev = tx.save("node", node.id, to_body(node))
+                else:
+                    tx.create("node", node.id, to_body(node))
+                    node.rev = 1
+            return nodes, [node_news(event_id, self.source, nodes[0], root, is_hierarchy=True)]
+
+        return self.ledger.write(now, work)
+
+    def _check_groups(self, draft: Draft) -> None:
+        names = list(draft.get("user_groups") or ())
+        for name in names:
+            where = (Where("name", "==", name),)
+            if not self.store.count("group", where):
+                raise Invalid("user_groups", f"User group does not exist: {name}")
+
+
+def _load(tx: Tx, id: str) -> Node | None:
+    doc = tx.load("node", id)
+    return None if doc is None else from_body(doc.body, doc.rev)
+
+
+def _require(tx: Tx, id: str, noun: str) -> Node:
+    node = _load(tx, id)
+    if node is None:
+        raise NotFound(noun, id)
+    return node
+
+
+def _news(event_id: str, source: str, node: Node, previous: Node, quiet: bool) -> list[News]:
+    news = node_news(event_id, source, node, previous)
+    return [news._replace(body=None) if quiet else news]
+
+
+def _move(tx: Tx, stored: Node, edited: Node, now: datetime) -> Sequence[Node]:
+    """Put an edited node under its new parent and give the descendants that follow it, unchanged but for their line."""
+    if edited.parent == stored.parent:
+        return ()
+    rules.place(edited, None if edited.parent is None else _require(tx, edited.parent, "parent"))
+    where = (Where("ancestors", "contains", stored.id),)
+    page = tx.find("node", Scan(where, "received_at", MOVED_DESCENDANTS_MAX + 1))
+    if len(page.docs) > MOVED_DESCENDANTS_MAX:
+        raise Conflict(f"a node with more than {MOVED_DESCENDANTS_MAX} descendants cannot change its parent")
+    descendants = [from_body(d.body, d.rev) for d in page.docs]
+    for node in descendants:
+        node.ancestors = [*edited.line, *node.ancestors[len(stored.line) :]]
+        if len(node.ancestors) > rules.DEPTH_MAX:
+            raise Invalid("parent", f"a node has at most {rules.DEPTH_MAX} ancestors")
+    return descendants

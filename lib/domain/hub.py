@@ -1,0 +1,66 @@
+"""The Hub: every verb of the product, over the ports it is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lib.auth.port import Auth
+from lib.clock import Clock
+from lib.domain.account import Accounts
+from lib.domain.catalog import Catalog
+from lib.domain.clockwork import Clockwork
+from lib.domain.journal import Journal
+from lib.domain.ledger import Ledger
+from lib.domain.query import Searcher
+from lib.domain.relay import Relay
+from lib.domain.subscription import Subscriptions
+from lib.ids import Ids
+from lib.messaging.port import Bus
+from lib.store.port import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What an operator may choose about the verbs."""
+
+    source: str = "https://api.kernelci.org/"
+    """`source` of the events the hub tells (kernelci.md 5.2)."""
+    keep_alive: timedelta = timedelta(seconds=45)
+    """How long a poll may idle before it answers BEEP."""
+    query_docs_max: int = 1_000_000
+    """Most documents one query may read."""
+
+
+class Hub:
+    """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `accounts`; and what runs by itself."""
+
+    def __init__(
+        self,
+        store: Store,
+        bus: Bus,
+        auth: Auth,
+        *,
+        clock: Clock,
+        ids: Ids | None = None,
+        policy: Policy = Policy(),
+    ) -> None:
+        ids = ids or Ids()
+        self.store, self.bus, self.policy, self.clock = store, bus, policy, clock
+        search = Searcher(store, policy.query_docs_max)
+        ledger = Ledger(store, bus, lambda news: self.relay.take(news))
+        self.clockwork = Clockwork(store, ledger, ids, clock, policy.source)
+        self.relay = Relay(store, bus, self.clockwork.settle)
+        self.nodes = Catalog(store, ledger, search, ids, policy.source)
+        self.journal = Journal(store, ledger, search, ids, policy.source)
+        self.subscriptions = Subscriptions(store, bus.wake)
+        self.accounts = Accounts(store, auth, search, ids)
+
+    def sweep(self, now: datetime) -> dict[str, int]:
+        """Everything the clock is due to do: repair what a crash left undone, then move nodes."""
+        return {"relayed": self.relay.repair(now), "moved": self.clockwork.sweep(now)}
+
+    def close(self) -> None:
+        """Release the store and the bus."""
+        self.bus.close()
+        self.store.close()

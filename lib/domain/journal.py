@@ -1,0 +1,73 @@
+"""The journal: publishing to a channel and reading the log by what its events say (kernelci.md 2.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lib.domain import event as rules
+from lib.domain.access import Actor
+from lib.domain.event import News
+from lib.domain.ledger import Ledger
+from lib.domain.query import Query, Searcher
+from lib.errors import Invalid
+from lib.ids import Ids
+from lib.store.port import Doc, Store
+
+CHANNEL_CHARS_MAX = 200
+ATTRIBUTES_MAX = 50
+
+
+@dataclass(slots=True)
+class Journal:
+    """Publish and look up events."""
+
+    store: Store
+    ledger: Ledger
+    search: Searcher
+    ids: Ids
+    source: str
+
+    def publish(
+        self,
+        actor: Actor,
+        channel: str,
+        data: Any,
+        now: datetime,
+        *,
+        type: str | None = None,
+        source: str | None = None,
+        attributes: Mapping[str, Any] = {},
+    ) -> None:
+        """Append an event to a channel; its owner is the caller."""
+        check_channel(channel)
+        if len(attributes) > ATTRIBUTES_MAX:
+            raise Invalid("attributes", f"at most {ATTRIBUTES_MAX}")
+        body = rules.body_of(
+            data,
+            owner=actor.username,
+            source=source or self.source,
+            type=type or rules.TYPE_DEFAULT,
+            attributes=attributes,
+        )
+        news = News(channel, self.ids.event(), body)
+        self.ledger.write(now, lambda tx: (None, [news]))
+
+    def find(self, query: Query) -> list[Doc]:
+        """Events that meet the filters, in the order of their channel's log."""
+        return self.search.find("event", query, "seq")
+
+    def nodes_of(self, events: Sequence[Doc]) -> dict[str, Doc]:
+        """The nodes these events speak of, as they are now, by id."""
+        ids = {d.body["data"].get("id") for d in events if isinstance(d.body["data"], dict)}
+        wanted = sorted(i for i in ids if isinstance(i, str))
+        found = self.store.load_many("node", wanted)
+        return {d.key: d for d in found if d is not None}
+
+
+def check_channel(channel: str) -> None:
+    """Refuse a channel name no backend could carry."""
+    if not 1 <= len(channel) <= CHANNEL_CHARS_MAX:
+        raise Invalid("channel", f"a channel name has 1 to {CHANNEL_CHARS_MAX} characters")

@@ -1,0 +1,98 @@
+"""The relay: carries committed events out, settles the relatives of their nodes, and empties the outbox.
+
+At home a pump thread calls `drain` whenever there is something; where no thread outlives a request, the request drains
+inline. Whatever a crash leaves behind, `repair` (part of the sweep) finds in the outbox and does again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from lib.clock import stamp
+from lib.domain.event import News, message
+from lib.errors import Unavailable
+from lib.messaging.port import Bus
+from lib.store.port import Event, Scan, Store, Tx, Where
+
+log = logging.getLogger(__name__)
+
+BATCH_MAX = 200
+REPAIR_MAX = 2000
+"""Most outbox entries one sweep repairs; the next one goes on."""
+GRACE = timedelta(seconds=5)
+"""Younger entries are still in the hands of the process that wrote them."""
+
+
+class _Entry(NamedTuple):
+    key: str
+    settle: str | None
+
+
+@dataclass(slots=True)
+class Relay:
+    """Publishes from the outbox, at least once, in the order of the log."""
+
+    store: Store
+    bus: Bus
+    settle: Callable[[Sequence[str]], None]
+    inline: bool = True
+    _waiting: deque[_Entry] = field(default_factory=deque)
+    _ready: threading.Event = field(default_factory=threading.Event)
+
+    def take(self, news: Sequence[News]) -> None:
+        """Remember what was just committed; carry it out now if nothing else will."""
+        self._waiting.extend(_Entry(n.key, n.settle) for n in news)
+        if self.inline:
+            self.drain()
+        else:
+            self._ready.set()
+
+    def pump(self, stop: threading.Event) -> None:
+        """Drain whenever something waits, until `stop` is set: the body of the pump thread."""
+        self.inline = False
+        while not stop.is_set():
+            if self._ready.wait(timeout=0.5):
+                self._ready.clear()
+                self.drain()
+        self.drain()
+
+    def drain(self) -> None:
+        """Carry out everything taken so far. What fails stays in the outbox for `repair`."""
+        while self._waiting:
+            batch: list[_Entry] = []
+            while self._waiting and len(batch) < BATCH_MAX:
+                batch.append(self._waiting.popleft())
+            try:
+                self._carry(batch)
+            except Unavailable as error:
+                log.warning("outbox: %d entries stay for the sweep: %s", len(batch), error)
+
+    def repair(self, now: datetime) -> int:
+        """Carry out what a crash left in the outbox; gives the number of entries done."""
+        scan = Scan((Where("at", "<=", stamp(now - GRACE)),), "at", BATCH_MAX)
+        done = 0
+        while done < REPAIR_MAX:
+            docs = self.store.find("outbox", scan).docs
+            if not docs:
+                break
+            self._carry([_Entry(d.key, d.body["settle"]) for d in docs])
+            done += len(docs)
+        return done
+
+    def _carry(self, batch: Sequence[_Entry]) -> None:
+        docs = [d for d in self.store.load_many("event", [e.key for e in batch]) if d is not None]
+        events = [Event(d.body["seq"], d.body["channel"], d.body["at"], d.key, d.body) for d in docs]
+        self.bus.publish([message(e) for e in sorted(events)])
+        self.settle([e.settle for e in batch if e.settle is not None])
+
+        def forget(tx: Tx) -> None:
+            for entry in batch:
+                tx.drop("outbox", entry.key)
+
+        self.store.transact(forget)
