@@ -1,0 +1,244 @@
+"""What every dialect is made of: Request, Reply, Wait, Route, Dialect; the status of each refusal; deliberate oddities.
+
+The edge (`functions/http.py`) makes Requests from bytes and carries Replies out; a handler is three steps: decode, one
+Hub verb, encode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
+
+import orjson
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from lib import errors
+
+if TYPE_CHECKING:
+    from lib.domain.access import Actor
+    from lib.domain.hub import Hub
+
+BODY_BYTES_MAX = 32 * 1024 * 1024
+"""Largest request body, unless a route says less (kernelci.md 1.2)."""
+QUERY_PARAMS_MAX = 200
+"""Most query or form parameters of one request."""
+
+Headers = tuple[tuple[str, str], ...]
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(slots=True)
+class Request:
+    """One request as the edge hands it in. Header names are lower-case; `now` is the one reading of the clock."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: Mapping[str, str]
+    body: bytes
+    now: datetime
+    id: str = ""
+    base_url: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
+    actor: Actor | None = None
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """The query parameters in order, decoded, blanks kept. Raises Invalid past QUERY_PARAMS_MAX."""
+        return decode_pairs(self.query_string)
+
+    @property
+    def caller(self) -> Actor:
+        """The actor of a route that requires one."""
+        if self.actor is None:
+            raise errors.Unauthenticated
+        return self.actor
+
+
+@dataclass(slots=True)
+class Reply:
+    """One response. `body` is bytes, or an iterable of them to stream. `on_sent` runs once the whole response was
+    handed to the client, and only then."""
+
+    status: int = 200
+    body: bytes | Iterable[bytes] = b""
+    headers: Headers = ()
+    on_sent: Callable[[], None] | None = None
+
+
+@dataclass(slots=True)
+class Wait:
+    """A long poll: no answer yet.
+
+    `poll(now)` gives the Reply once there is one; it is asked again when one of `channels` has news. After `until`
+    (or sooner, in a shell that cannot wait) `otherwise()` answers. Dropping a Wait has no effect on anything stored.
+    """
+
+    channels: frozenset[str]
+    until: datetime
+    poll: Callable[[datetime], Reply | None]
+    otherwise: Callable[[], Reply]
+
+
+class Access(Enum):
+    """Who may use a route. Anything stricter (who may edit which record) is the domain's."""
+
+    PUBLIC = "any"
+    USER = "user"
+    VERIFIED = "verified"
+    SUPER = "super"
+
+
+Handler = Callable[[Request, "Hub"], "Reply | Wait"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One line of the surface. `path` holds `{name}` for one segment, `{name:path}` for the rest.
+
+    `slice` names the deployable function that serves it. `quick` handlers never write and read a constant number of
+    documents, so that an event loop may run them itself. `takes` and `gives` document the bodies.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    slice: str
+    access: Access = Access.PUBLIC
+    quick: bool = False
+    body_bytes_max: int = BODY_BYTES_MAX
+    summary: str = ""
+    takes: Any = None
+    gives: Any = None
+    params: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """A wire language: its routes, where a caller's token stands, the shape of a refusal, the rule for `path/`.
+
+    `slash` is "redirect" (307 to the slash-less path), "same" (both are served) or "strict".
+    """
+
+    name: str
+    routes: tuple[Route, ...]
+    credential: Callable[[Request], str | None]
+    refuse: Callable[[Exception, int], Reply]
+    slash: str = "strict"
+
+
+class Oddity(NamedTuple):
+    """A deliberate deviation from good manners that clients depend on."""
+
+    route: str
+    case: str
+    status: int
+    why: str
+
+
+STATUS: Mapping[type[Exception], int] = {
+    errors.Invalid: 400,
+    errors.Coded: 400,
+    errors.Exists: 400,
+    errors.TooCostly: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotEditable: 403,
+    errors.NotFound: 404,
+    errors.NoRoute: 404,
+    errors.NoMethod: 405,
+    errors.Conflict: 409,
+    errors.Stale: 412,
+    errors.TooLarge: 413,
+    errors.Malformed: 422,
+    errors.Unserved: 500,
+    errors.Unavailable: 503,
+}
+"""The HTTP status of each refusal; a dialect's `refuse` may answer otherwise where EXCEPTIONS says so."""
+
+EXCEPTIONS: tuple[Oddity, ...] = (
+    Oddity("PUT /node/{id}", "caller may not edit the node", 401, "kernelci.md 7: clients know 401, not 403"),
+    Oddity("PUT /nodes/{id}", "caller may not edit the root", 401, "kernelci.md 7"),
+    Oddity("GET /node/{id}", "no such node", 200, "kernelci.md 2.4: body null; pipeline and kci-dev rely on it"),
+)
+"""The one list of deliberate oddities; fuzzers and the documentation read it."""
+
+
+def status_of(error: Exception) -> int:
+    """The status of a refusal; 500 for anything that is none."""
+    return next((STATUS[t] for t in type(error).__mro__ if t in STATUS), 500)
+
+
+def reply_json(value: Any, status: int = 200, headers: Headers = ()) -> Reply:
+    """A JSON Reply."""
+    return Reply(status, orjson.dumps(value), (("content-type", "application/json"), *headers))
+
+
+def decode_pairs(text: str) -> list[tuple[str, str]]:
+    """Form-decoded pairs of a query string or form body, blanks kept."""
+    if not text:
+        return []
+    try:
+        return parse_qsl(text, keep_blank_values=True, max_num_fields=QUERY_PARAMS_MAX)
+    except ValueError as error:
+        raise errors.TooLarge(f"more than {QUERY_PARAMS_MAX} parameters") from error
+
+
+def decode_json(request: Request) -> Any:
+    """The JSON of a request's body. A missing content type counts as JSON; another one is refused (kernelci.md 1.2)."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type and content_type != "application/json" and not content_type.endswith("+json"):
+        text = request.body[:200].decode(errors="replace")
+        raise errors.Malformed([problem("model_attributes_type", ["body"], "Input should be a JSON object", text)])
+    if not request.body:
+        raise errors.Malformed([problem("missing", ["body"], "Field required", None)])
+    try:
+        return orjson.loads(request.body)
+    except orjson.JSONDecodeError as error:
+        raise errors.Malformed([problem("json_invalid", ["body", error.pos], "JSON decode error", {})]) from error
+
+
+def decode_body(request: Request, model: type[M]) -> M:
+    """The body as a wire model; raises Malformed with one problem a fault, each with its path."""
+    return parse(model, decode_json(request))
+
+
+def parse(model: type[M], value: Any, where: str = "body") -> M:
+    """A decoded JSON value as a wire model; raises Malformed with one problem a fault."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise errors.Malformed(problems_of(error, where)) from error
+
+
+def parse_as(adapter: TypeAdapter[Any], value: Any, where: str) -> Any:
+    """A single value as the adapter's type; raises Malformed."""
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise errors.Malformed(problems_of(error, where)) from error
+
+
+PROBLEMS_MAX = 50
+"""Most faults of one body that a refusal lists."""
+
+
+def problems_of(error: ValidationError, where: str) -> list[dict[str, object]]:
+    """A validation error as the wire's list of problems."""
+    found = error.errors(include_url=False, include_context=False)[:PROBLEMS_MAX]
+    return [problem(e["type"], [where, *e["loc"]], e["msg"], e["input"]) for e in found]
+
+
+def problem(kind: str, loc: list[Any], message: str, given: Any) -> dict[str, object]:
+    """One fault of a body: its type, where it is, what is wrong, what was got.
+
+    Only short scalars are shown back: whole objects may hold a password beside the faulty field.
+    """
+    shown: object = given if given is None or isinstance(given, bool | int | float) else {}
+    if isinstance(given, str):
+        shown = given[:200]
+    return {"type": kind, "loc": loc, "msg": message, "input": shown}
