@@ -1,0 +1,71 @@
+# `make help` lists the targets. The first run makes .venv; later ones start at once unless a requirements file
+# has changed. PYTHON names the interpreter that makes it: make serve PYTHON=python3.12
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+SOURCES := $(wildcard main.py lib functions schemas) $(if $(wildcard infra/*.py),infra)
+
+# A PYTHON that was asked for by name must be the one in .venv; the default takes the .venv that is there.
+ifneq ($(origin PYTHON),file)
+ifneq ($(PYTHON),$(shell cat $(VENV)/.python 2>/dev/null))
+$(VENV)/.python: FORCE
+endif
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-full check format openapi clean FORCE
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+serve: $(VENV)/.runtime ## run the hub on this machine: HTTP, background work and ticker in one process, data in var/
+	@exec $(BIN)/python -m functions.local
+
+test: $(VENV)/.tests ## the tests, without the long ones
+	$(BIN)/python -m pytest -m "not full"
+
+test-full: $(VENV)/.tests ## all the tests
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.tests ## lint, format, types, and the rules of the house
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(SOURCES)
+	$(BIN)/python -m pytest tests/house
+
+format: $(VENV)/.tests ## put the code in the form that `check` asks for
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+openapi: $(VENV)/.runtime ## write schemas/openapi.json from the route table
+	$(BIN)/python -m functions.admin openapi
+
+clean: ## remove .venv and the caches; never var/, which holds data
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The interpreter: refused when too old, kept when it works and is the version asked for, else made anew.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  found=$$($(PYTHON) --version 2>&1) || found='not found, or does not run'; \
+	  echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$found." >&2; \
+	  echo "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@version='import sys; print(sys.version_info[:2])'; \
+	if [ "$$($(BIN)/python -c "$$version" 2>/dev/null)" != "$$($(PYTHON) -c "$$version")" ]; then \
+	  echo "Making $(VENV) with $$($(PYTHON) --version)"; \
+	  $(PYTHON) -m venv --clear $(VENV); \
+	fi
+	@echo "$(PYTHON)" > $@
+
+$(VENV)/.runtime: requirements.txt $(VENV)/.python
+	@echo "Installing $<"
+	@$(PIP) -r $<
+	@touch $@
+
+# Includes requirements.txt, so one pip run does for both.
+$(VENV)/.tests: tests/requirements.txt requirements.txt $(VENV)/.python
+	@echo "Installing $<"
+	@$(PIP) -r $<
+	@touch $(VENV)/.runtime $@
