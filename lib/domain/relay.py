@@ -88,7 +88,7 @@ class Relay:
     def _carry(self, batch: Sequence[_Entry]) -> None:
         docs = [d for d in self.store.load_many("event", [e.key for e in batch]) if d is not None]
         events = [Event(d.body["seq"], d.body["channel"], d.body["at"], d.key, d.body) for d in docs]
-        self.bus.publish([message(e) for e in sorted(events)])
+        self.bus.publish([message(e) for e in sorted(events, key=lambda e: e.seq)])
         self.settle([e.settle for e in batch if e.settle is not None])
 
         def forget(tx: Tx) -> None:
