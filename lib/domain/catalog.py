@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,14 +11,18 @@ from lib.domain.access import Actor, require_edit
 from lib.domain.event import News, node_news
 from lib.domain.ledger import Ledger
 from lib.domain.node import Draft, Node, from_body, to_body
+from lib.domain.patch import patch
 from lib.domain.query import Filter, Query, Searcher
 from lib.domain.tree import Branch, Plan, plan_tree
-from lib.errors import Conflict, Invalid, NotFound
+from lib.errors import Conflict, Invalid, NotFound, Stale
 from lib.ids import Ids
 from lib.store.port import Doc, Scan, Store, Tx, Where
 
 MOVED_DESCENDANTS_MAX = 400
 """Most descendants that follow a node to a new parent in one edit."""
+
+Revs = Collection[int] | None
+"""Revisions an edit may start from; None: any."""
 
 
 @dataclass(slots=True)
@@ -40,6 +44,10 @@ class Catalog:
         """The nodes of a page, oldest first, as stored documents."""
         return self.search.find("node", query)
 
+    def newest(self, limit: int) -> list[Doc]:
+        """The nodes that came last, oldest of them first, as stored documents."""
+        return self.search.find("node", Query(limit=limit), "-received_at")[::-1]
+
     def count(self, filters: tuple[Filter, ...]) -> int:
         """How many nodes meet the filters."""
         return self.search.count("node", filters)
@@ -59,15 +67,48 @@ class Catalog:
 
         return self.ledger.write(now, work)
 
-    def edit(self, actor: Actor, id: str, draft: Draft, now: datetime, *, quiet: bool = False) -> Node:
-        """Replace a node (kernelci.md 2.4, PUT). `quiet` leaves the event out; the settling happens all the same."""
+    def edit(
+        self, actor: Actor, id: str, draft: Draft, now: datetime, *, quiet: bool = False, expect: Revs = None
+    ) -> Node:
+        """Replace a node (kernelci.md 2.4, PUT). `quiet` leaves the event out; the settling happens all the same.
+
+        Raises Stale when `expect` names revs and the stored one is none of them.
+        """
+        return self._change(actor, id, lambda stored: rules.edit(stored, draft, now), now, quiet, expect)
+
+    def patch(
+        self,
+        actor: Actor,
+        id: str,
+        changes: Draft,
+        now: datetime,
+        *,
+        check: Callable[[Node], None],
+        merge: bool = False,
+        quiet: bool = False,
+        expect: Revs = None,
+    ) -> Node:
+        """Change only the given fields (kernelci.md 2.4, PATCH). `check` refuses data its kind does not allow."""
+
+        def rule(stored: Node) -> Node:
+            node = patch(stored, changes, now, merge=merge)
+            check(node)
+            return node
+
+        return self._change(actor, id, rule, now, quiet, expect)
+
+    def _change(
+        self, actor: Actor, id: str, rule: Callable[[Node], Node], now: datetime, quiet: bool, expect: Revs
+    ) -> Node:
         event_id = self.ids.event()
 
         def work(tx: Tx) -> tuple[Node, list[News]]:
             stored = _require(tx, id, "node")
             require_edit(actor, stored)
-            edited = rules.edit(stored, draft, now)
-            moved = _move(tx, stored, edited, now)
+            if expect is not None and stored.rev not in expect:
+                raise Stale(f"the node is at revision {stored.rev}")
+            edited = rule(stored)
+            moved = _move(tx, stored, edited)
             edited.rev = tx.save("node", id, to_body(edited))
             for node in moved:
                 tx.save("node", node.id, to_body(node))
@@ -127,7 +168,7 @@ def _news(event_id: str, source: str, node: Node, previous: Node, quiet: bool) -
     return [news._replace(body=None) if quiet else news]
 
 
-def _move(tx: Tx, stored: Node, edited: Node, now: datetime) -> Sequence[Node]:
+def _move(tx: Tx, stored: Node, edited: Node) -> Sequence[Node]:
     """Put an edited node under its new parent and give the descendants that follow it, unchanged but for their line."""
     if edited.parent == stored.parent:
         return ()

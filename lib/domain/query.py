@@ -182,7 +182,8 @@ def _where(by_path: Mapping[str, indexes.Field], f: Filter) -> Where | None:
         implied = declared is not None and f.op == "eq" and isinstance(f.value, str)
         return Where(declared.name, "contains", indexes.cut(f.value)) if declared and implied else None
     if f.op in RANGES:
-        is_range = declared.type is indexes.Type.INSTANT and isinstance(f.value, str)
+        ordered = declared.type in (indexes.Type.INSTANT, indexes.Type.INT)
+        is_range = ordered and f.value is not None and _fits(declared, f.value)
         return Where(declared.name, RANGES[f.op], f.value) if is_range else None
     if f.op == "eq":
         if declared.type is indexes.Type.TEXTS:
@@ -253,9 +254,9 @@ class Searcher:
             return []
         ids = _ids_of(query.filters)
         if ids is not None:
-            return self._named(name, ids, query)
+            return self._named(name, ids, query, order)
         split = plan(indexes.COLLECTIONS[name], query.filters, order)
-        key = (name, order, split.where, tuple((f.path, f.op, str(f.value)) for f in split.residual))
+        key = (name, order, split.where, tuple(map(_told, split.residual)))
         after, skipped = self._resume(key, query.offset)
         skip = query.offset - skipped
         found: list[Doc] = []
@@ -274,9 +275,9 @@ class Searcher:
         """How many records meet the filters, exactly. Raises TooCostly past the cap."""
         ids = _ids_of(filters)
         if ids is not None:
-            return len(self._named(name, ids, Query(filters)))
+            return len(self._named(name, ids, Query(filters), ""))
         split = plan(indexes.COLLECTIONS[name], filters, "")
-        key = (name, split.where, tuple((f.path, f.op, str(f.value)) for f in split.residual))
+        key = (name, split.where, tuple(map(_told, split.residual)))
         generation = self.store.generation()
         known = self._totals.get(key)
         if known is not None and known[0] == generation:
@@ -291,9 +292,11 @@ class Searcher:
         ordered = plan(indexes.COLLECTIONS[name], filters, "received_at")
         return sum(1 for _ in self._stream(name, ordered, "received_at", None, 0, PAGE_DOCS_MAX))
 
-    def _named(self, name: str, ids: Sequence[str], query: Query) -> list[Doc]:
+    def _named(self, name: str, ids: Sequence[str], query: Query, order: str) -> list[Doc]:
         docs = [d for d in self.store.load_many(name, sorted(set(ids))) if d is not None]
-        kept = [d for d in docs if matches(d.body, query.filters)]
+        # An event's body does not repeat its key.
+        kept = [d for d in docs if matches({**d.body, "id": d.key}, query.filters)]
+        kept.sort(key=lambda d: (d.body.get(order.lstrip("-")) or "", d.key), reverse=order.startswith("-"))
         return kept[query.offset :][: query.limit]
 
     def _stream(self, name: str, split: Plan, order: str, after: str | None, skip: int, want: int) -> Iterator[Doc]:
@@ -326,6 +329,11 @@ class Searcher:
         memory[key] = value
         while len(memory) > most:
             memory.popitem(last=False)
+
+
+def _told(f: Filter) -> tuple[str, str, str]:
+    """A filter as part of a key of the memories: values of different types differ, equal patterns are equal."""
+    return f.path, f.op, f.value.pattern if f.op == "re" else repr(f.value)
 
 
 def _ids_of(filters: Sequence[Filter]) -> tuple[str, ...] | None:

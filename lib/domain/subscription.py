@@ -7,19 +7,26 @@ listening again acknowledges it. So a poll that a client abandoned loses nothing
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from lib.clock import stamp
 from lib.domain.access import Actor
+from lib.domain.account import unique_key
 from lib.domain.journal import check_channel
-from lib.errors import Forbidden, NotFound
-from lib.store.port import Event, Store, Tx
+from lib.errors import Forbidden, Invalid, NotFound
+from lib.store.port import Event, Scan, Store, Tx
 
+FILTERS = ("kind", "state", "result", "op", "name", "group", "owner")
+"""Members of an event's data that a subscription may ask for, so that what it does not want is never sent."""
+IDLE_MAX = timedelta(minutes=15)
+"""A subscription without a subscriber id ends when nobody polled it for so long."""
 READ_MAX = 200
 """Events read at a time while looking for one that passes the subscription's filter."""
 SENT_MAX = 10_000
+SUBSCRIBER_ID_CHARS_MAX = 200
 _COUNTER = "subscription"
 
 
@@ -39,11 +46,16 @@ class Subscription:
     offered: int | None
     ticket: int
     received_at: str
+    filters: dict[str, str] = field(default_factory=dict)
+    is_ended: bool = False
 
     def passes(self, event: Event) -> bool:
         """Without promiscuity, others' events are skipped; those without an owner pass (kernelci.md 5.3)."""
         owner = event.body["owner"]
-        return self.promiscuous or owner is None or owner == self.user
+        if not (self.promiscuous or owner is None or owner == self.user):
+            return False
+        data = event.body["data"]
+        return not self.filters or (isinstance(data, dict) and all(data.get(k) == v for k, v in self.filters.items()))
 
 
 @dataclass(slots=True)
@@ -61,40 +73,92 @@ class Subscriptions:
     """Subscribe, listen, unsubscribe."""
 
     store: Store
-    wake: Any
+    wake: Callable[[str], None]
     _sent: OrderedDict[int, tuple[int, int]] = field(default_factory=OrderedDict)
 
-    def subscribe(self, actor: Actor, channel: str, now: datetime, *, promiscuous: bool = False) -> Subscription:
-        """A new subscription that hears what is told from now on."""
+    def subscribe(
+        self,
+        actor: Actor,
+        channel: str,
+        now: datetime,
+        *,
+        promiscuous: bool = False,
+        subscriber_id: str | None = None,
+        filters: Mapping[str, str] = {},
+    ) -> Subscription:
+        """A new subscription that hears what is told from now on.
+
+        With a `subscriber_id` that was used before: that subscription again, on its own channel, going on after the
+        last event it acknowledged (kernelci.md 5.4). Raises Forbidden when it is another user's.
+        """
         check_channel(channel)
+        if subscriber_id is not None and not 1 <= len(subscriber_id) <= SUBSCRIBER_ID_CHARS_MAX:
+            raise Invalid("subscriber_id", f"has 1 to {SUBSCRIBER_ID_CHARS_MAX} characters")
+        position = self.store.last(channel)
+        claim = None if subscriber_id is None else unique_key("subscriber", subscriber_id)
 
         def work(tx: Tx) -> Subscription:
             counter = tx.load("counter", _COUNTER)
+            holder = None if claim is None else tx.load("unique", claim)
+            if holder is not None:
+                doc = tx.load("subscription", str(holder.body["id"]))
+                if doc is not None:
+                    return _resume(tx, _from_body(doc.body), actor, promiscuous, dict(filters))
             id = 1 if counter is None else counter.body["value"] + 1
             made = Subscription(
-                id=id, channel=channel, user=actor.username, promiscuous=promiscuous, subscriber_id=None,
+                id=id, channel=channel, user=actor.username, promiscuous=promiscuous, subscriber_id=subscriber_id,
                 created_at=stamp(now), last_poll_at=None, position=position, offered=None, ticket=0,
-                received_at=stamp(now),
+                received_at=stamp(now), filters=dict(filters),
             )  # fmt: skip
             if counter is None:
                 tx.create("counter", _COUNTER, {"value": id})
             else:
                 tx.save("counter", _COUNTER, {"value": id})
+            if claim is not None and holder is None:
+                tx.create("unique", claim, {"id": id})
+            elif claim is not None:
+                tx.save("unique", claim, {"id": id})
             tx.create("subscription", str(id), _to_body(made))
             return made
 
-        position = self.store.last(channel)
         return self.store.transact(work)
 
     def unsubscribe(self, actor: Actor, id: int) -> None:
-        """End a subscription; a poll that still waits answers at once."""
+        """End a subscription; a poll that still waits answers at once. One with a subscriber id keeps its position."""
 
         def work(tx: Tx) -> str:
-            channel = _owned(tx, actor, id).channel
-            tx.drop("subscription", str(id))
-            return channel
+            stored = _owned(tx, actor, id)
+            if stored.subscriber_id is None:
+                tx.drop("subscription", str(id))
+            else:
+                tx.save("subscription", str(id), _to_body(replace(stored, is_ended=True, ticket=stored.ticket + 1)))
+            return stored.channel
 
         self.wake(self.store.transact(work))
+
+    def every(self) -> Iterator[Subscription]:
+        """All live subscriptions, oldest first."""
+        after: str | None = None
+        while True:
+            page = self.store.find("subscription", Scan(order="received_at", limit=READ_MAX, after=after))
+            yield from (s for s in (_from_body(d.body) for d in page.docs) if not s.is_ended)
+            after = page.next
+            if after is None:
+                return
+
+    def reap(self, now: datetime) -> int:
+        """End subscriptions without a subscriber id that nobody polled for IDLE_MAX; gives how many."""
+        limit = stamp(now - IDLE_MAX)
+        stale = [s.id for s in self.every() if s.subscriber_id is None and (s.last_poll_at or s.created_at) < limit]
+
+        def work(tx: Tx) -> None:
+            for doc in tx.load_many("subscription", [str(id) for id in stale]):
+                if doc is not None and (doc.body["last_poll_at"] or doc.body["created_at"]) < limit:
+                    tx.drop("subscription", doc.key)
+
+        if stale:
+            self.store.transact(work)
+        return len(stale)
 
     def listen(self, actor: Actor, id: int, now: datetime) -> Poll:
         """Begin a poll: take a ticket, acknowledge what the poll before was given."""
@@ -151,9 +215,23 @@ def _owned(tx: Tx, actor: Actor, id: int) -> Subscription:
     if doc is None:
         raise NotFound("subscription", id)
     subscription = _from_body(doc.body)
+    if subscription.is_ended:
+        raise NotFound("subscription", id)
     if subscription.user != actor.username:
         raise Forbidden("The subscription belongs to another user")
     return subscription
+
+
+def _resume(tx: Tx, stored: Subscription, actor: Actor, promiscuous: bool, filters: dict[str, str]) -> Subscription:
+    """A durable subscription taken up again. What was offered and never acknowledged is offered again; polls of the
+    time before are superseded."""
+    if stored.user != actor.username:
+        raise Forbidden("The subscriber id belongs to another user")
+    resumed = replace(
+        stored, promiscuous=promiscuous, filters=filters, offered=None, is_ended=False, ticket=stored.ticket + 1
+    )
+    tx.save("subscription", str(stored.id), _to_body(resumed))
+    return resumed
 
 
 _NAMES = tuple(Subscription.__dataclass_fields__)
@@ -164,4 +242,4 @@ def _to_body(subscription: Subscription) -> dict[str, Any]:
 
 
 def _from_body(body: dict[str, Any]) -> Subscription:
-    return Subscription(**{name: body[name] for name in _NAMES})
+    return Subscription(**{name: body[name] for name in _NAMES if name in body})

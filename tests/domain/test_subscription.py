@@ -104,3 +104,46 @@ def test_another_process_knows_what_was_delivered(hub, clock, publish, subscribe
     assert poll(id) == 1
     hub.subscriptions._sent.clear()  # as another process would be
     assert poll(id) == 2
+
+
+def test_a_subscriber_id_goes_on_after_what_it_acknowledged(publish, subscribe, poll):
+    id = subscribe(subscriber_id="scheduler:node")
+    for n in (1, 2, 3):
+        publish(n)
+    assert poll(id) == 1
+    assert poll(id) == 2  # acknowledges 1; 2 was handed over, and its receiver died
+    again = subscribe(subscriber_id="scheduler:node")
+    assert [poll(again) for _ in range(3)] == [2, 3, None]
+
+
+def test_a_subscriber_id_survives_its_unsubscribing(hub, publish, subscribe, poll):
+    id = subscribe(subscriber_id="s")
+    publish(1)
+    assert (poll(id), poll(id)) == (1, None)
+    hub.subscriptions.unsubscribe(BOB, id)
+    with pytest.raises(NotFound):
+        poll(id)
+    publish(2)
+    again = subscribe(subscriber_id="s")
+    assert poll(again) == 2
+    with pytest.raises(Forbidden):
+        subscribe(subscriber_id="s", actor=EVE)
+
+
+def test_a_filter_is_applied_here(hub, clock, subscribe, poll):
+    id = subscribe(filters={"kind": "job", "state": "done"})
+    for kind, state, n in (("job", "running", 1), ("kbuild", "done", 2), ("job", "done", 3)):
+        hub.journal.publish(BOB, "abc", {"kind": kind, "state": state, "n": n}, clock())
+    hub.journal.publish(BOB, "abc", "not an object", clock())
+    assert [poll(id), poll(id)] == [3, None]
+
+
+def test_what_nobody_polls_is_reaped_but_for_subscriber_ids(hub, clock, subscribe, poll):
+    idle, durable = subscribe(), subscribe(subscriber_id="s")
+    clock.advance(minutes=10)
+    live = subscribe()
+    clock.advance(minutes=10)
+    assert hub.subscriptions.reap(clock()) == 1
+    assert [s.id for s in hub.subscriptions.every()] == [durable, live]
+    with pytest.raises(NotFound):
+        poll(idle)
