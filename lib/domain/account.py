@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lib.auth.port import Auth
 from lib.clock import stamp
 from lib.domain.access import Actor
 from lib.domain.query import Filter, Query, Searcher
-from lib.errors import Coded, Conflict, Exists, Invalid
+from lib.errors import Coded, Conflict, Exists, Invalid, NotFound
 from lib.ids import Ids
-from lib.store.port import Body, Doc, Store, Tx
+from lib.store.port import Body, Doc, Scan, Store, Tx, Where
 
 PASSWORD_CHARS_MAX = 1024
+GROUP_CHARS_MAX = 200
+MEMBERS_AT_ONCE = 100
 
 
 class Group(NamedTuple):
@@ -49,7 +51,8 @@ _NAMES = tuple(User.__dataclass_fields__)
 
 
 def to_body(user: User) -> Body:
-    return {**{name: getattr(user, name) for name in _NAMES}, "email_folded": user.email.casefold()}
+    derived = {"email_folded": user.email.casefold(), "group_names": [g["name"] for g in user.groups]}
+    return {**{name: getattr(user, name) for name in _NAMES}, **derived}
 
 
 def from_body(body: Body) -> User:
@@ -117,26 +120,19 @@ class Accounts:
         groups: Sequence[str] = (),
     ) -> User:
         """A new user. Raises Conflict-like refusals the KernelCI way: Invalid for the name, Coded for the email."""
-        if not username or not password:
-            raise Invalid("username" if not username else "password", "must not be empty")
-        if len(password) > PASSWORD_CHARS_MAX:
-            raise Invalid("password", f"at most {PASSWORD_CHARS_MAX} characters")
-        hashed = self.auth.hash(password)
+        if not username:
+            raise Invalid("username", "must not be empty")
+        hashed = self.auth.hash(_checked_password(password))
         id = self.ids.record(now)
         name_key, email_key = unique_key("username", username), unique_key("email", email.casefold())
-        group_keys = [unique_key("group", name) for name in groups]
 
         def work(tx: Tx) -> User:
-            taken = tx.load_many("unique", [name_key, email_key, *group_keys])
+            taken = tx.load_many("unique", [name_key, email_key])
             if taken[0] is not None:
                 raise Exists(f"Username already exists: {username}")
             if taken[1] is not None:
                 raise Coded("REGISTER_USER_ALREADY_EXISTS")
-            held = []
-            for name, doc in zip(groups, taken[2:], strict=True):
-                if doc is None:
-                    raise Invalid("groups", f"User group does not exist with name: {name}")
-                held.append({"id": doc.body["id"], "name": name})
+            held = _groups(tx, groups)
             user = User(
                 id=id, username=username, email=email, hashed_password=hashed, received_at=stamp(now),
                 is_superuser=is_superuser, is_verified=is_verified, groups=held,
@@ -148,8 +144,64 @@ class Accounts:
 
         return self.store.transact(work)
 
+    def edit(self, id: str, changes: Mapping[str, Any]) -> User:
+        """Change a user's `username`, `email`, `password`, flags or `groups` (names; replaces the set).
+
+        Raises NotFound, Invalid for an unknown group, Exists for a name that is taken, Coded for an email that is.
+        A new email is not verified, unless the change says so.
+        """
+        changes = dict(changes)
+        password = changes.pop("password", None)
+        hashed = None if password is None else self.auth.hash(_checked_password(password))
+        names = changes.pop("groups", None)
+
+        def work(tx: Tx) -> User:
+            doc = tx.load("user", id)
+            if doc is None:
+                raise NotFound("user", id)
+            user = from_body(doc.body)
+            held = None if names is None else _groups(tx, names)
+            claims = _Claims(tx, id)
+            name, email = changes.get("username", user.username), changes.get("email", user.email)
+            claims.move("username", user.username, name, Exists(f"Username already exists: {name}"))
+            claims.move("email", user.email.casefold(), email.casefold(), Coded("UPDATE_USER_EMAIL_ALREADY_EXISTS"))
+            if email.casefold() != user.email.casefold():
+                changes.setdefault("is_verified", False)
+            for field_name, value in changes.items():
+                setattr(user, field_name, value)
+            user.hashed_password = hashed or user.hashed_password
+            user.groups = user.groups if held is None else held
+            tx.save("user", id, to_body(user))
+            claims.write()
+            return user
+
+        return self.store.transact(work)
+
+    def update_password(self, username: str, password: str, new_password: str) -> None:
+        """Change a password, knowing the old one. Raises Coded when the pair is wrong."""
+        user = self._by_name(username)
+        hashed = user.hashed_password if user is not None else ""
+        if not self.auth.verify(password[:PASSWORD_CHARS_MAX], hashed) or user is None or not user.is_active:
+            raise Coded("LOGIN_BAD_CREDENTIALS")
+        self.edit(user.id, {"password": new_password})
+
+    def delete(self, id: str) -> None:
+        """Remove a user; what the user submitted stays. Raises NotFound."""
+
+        def work(tx: Tx) -> None:
+            doc = tx.load("user", id)
+            if doc is None:
+                raise NotFound("user", id)
+            tx.drop("user", id)
+            tx.drop("unique", unique_key("username", doc.body["username"]))
+            tx.drop("unique", unique_key("email", doc.body["email_folded"]))
+
+        self.store.transact(work)
+
     def make_group(self, name: str, now: datetime) -> Group:
         """A new group. Raises Exists for a name that is taken."""
+        if not 1 <= len(name) <= GROUP_CHARS_MAX:
+            raise Invalid("name", f"has 1 to {GROUP_CHARS_MAX} characters")
         id = self.ids.record(now)
         key = unique_key("group", name)
 
@@ -162,6 +214,36 @@ class Accounts:
 
         return self.store.transact(work)
 
+    def group(self, id: str) -> Group | None:
+        """The group, or None."""
+        doc = self.store.load("group", id)
+        return None if doc is None else Group(id, doc.body["name"])
+
+    def find_groups(self, query: Query) -> list[Doc]:
+        """Groups of a page, oldest first."""
+        return self.search.find("group", query)
+
+    def count_groups(self, filters: tuple[Filter, ...]) -> int:
+        return self.search.count("group", filters)
+
+    def delete_group(self, id: str, *, leave: bool = False) -> None:
+        """Remove a group. Raises NotFound, and Conflict while a user has it, unless `leave` takes it from them."""
+        group = self.group(id)
+        if group is None:
+            raise NotFound("group", id)
+        where = (Where("group_names", "contains", group.name),)
+        if self.store.count("user", where) and not leave:
+            raise Conflict(f"The group is assigned to users: {group.name}")
+        while members := self.store.find("user", Scan(where, "received_at", MEMBERS_AT_ONCE)).docs:
+            for doc in members:
+                self.edit(doc.key, {"groups": [g["name"] for g in doc.body["groups"] if g["name"] != group.name]})
+
+        def work(tx: Tx) -> None:
+            tx.drop("group", id)
+            tx.drop("unique", unique_key("group", group.name))
+
+        self.store.transact(work)
+
     def _by_name(self, username: str) -> User | None:
         claim = self.store.load("unique", unique_key("username", username))
         return None if claim is None else self.get(claim.body["id"])
@@ -173,6 +255,43 @@ class Accounts:
                 tx.save("user", id, {**doc.body, "hashed_password": hashed})
 
         self.store.transact(work)
+
+
+def _checked_password(password: str) -> str:
+    if not 1 <= len(password) <= PASSWORD_CHARS_MAX:
+        raise Invalid("password", f"has 1 to {PASSWORD_CHARS_MAX} characters")
+    return password
+
+
+def _groups(tx: Tx, names: Sequence[str]) -> list[dict[str, str]]:
+    """The copies of the groups of these names that a user record holds."""
+    held = []
+    for name, doc in zip(names, tx.load_many("unique", [unique_key("group", n) for n in names]), strict=True):
+        if doc is None:
+            raise Invalid("groups", f"User group does not exist with name: {name}")
+        held.append({"id": doc.body["id"], "name": name})
+    return held
+
+
+class _Claims:
+    """Moves of unique names, read first and written after, as a transaction wants it."""
+
+    def __init__(self, tx: Tx, id: str) -> None:
+        self._tx, self._id = tx, id
+        self._moves: list[tuple[str, str]] = []
+
+    def move(self, noun: str, old: str, new: str, taken: Exception) -> None:
+        """Give up `old` for `new`; raises `taken` when another holds it."""
+        if old == new:
+            return
+        if self._tx.load("unique", unique_key(noun, new)) is not None:
+            raise taken
+        self._moves.append((unique_key(noun, old), unique_key(noun, new)))
+
+    def write(self) -> None:
+        for old, new in self._moves:
+            self._tx.drop("unique", old)
+            self._tx.create("unique", new, {"id": self._id})
 
 
 def first_admin(accounts: Accounts, username: str, email: str, password: str, now: datetime) -> User | None:

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lib.domain import node as rules
-from lib.domain.access import Actor, require_edit
+from lib.domain.access import Actor, may_edit, require_edit
 from lib.domain.event import News, node_news
-from lib.domain.ledger import Ledger
+from lib.domain.ledger import Ledger, Once
 from lib.domain.node import Draft, Node, from_body, to_body
 from lib.domain.patch import patch
 from lib.domain.query import Filter, Query, Searcher
 from lib.domain.tree import Branch, Plan, plan_tree
-from lib.errors import Conflict, Invalid, NotFound, Stale
+from lib.errors import Conflict, Invalid, NotFound, Stale, TooLarge
 from lib.ids import Ids
-from lib.store.port import Doc, Scan, Store, Tx, Where
+from lib.store.port import WRITES_MAX, Doc, Scan, Store, Tx, Where
 
+BATCH_NODES_MAX = 10_000
 MOVED_DESCENDANTS_MAX = 400
 """Most descendants that follow a node to a new parent in one edit."""
 
@@ -40,6 +41,10 @@ class Catalog:
         doc = self.store.load("node", id)
         return None if doc is None else from_body(doc.body, doc.rev)
 
+    def load(self, id: str) -> Doc | None:
+        """The node as a stored document, or None."""
+        return self.store.load("node", id)
+
     def find(self, query: Query) -> list[Doc]:
         """The nodes of a page, oldest first, as stored documents."""
         return self.search.find("node", query)
@@ -52,7 +57,7 @@ class Catalog:
         """How many nodes meet the filters."""
         return self.search.count("node", filters)
 
-    def submit(self, actor: Actor, draft: Draft, now: datetime) -> Node:
+    def submit(self, actor: Actor, draft: Draft, now: datetime, once: Once | None = None) -> Node:
         """Create a node, owned by the actor. Raises NotFound for its parent, Invalid for an unknown user group."""
         self._check_groups(draft)
         id, event_id = self.ids.record(now), self.ids.event()
@@ -65,7 +70,7 @@ class Catalog:
             node.rev = 1
             return node, [node_news(event_id, self.source, node, None)]
 
-        return self.ledger.write(now, work)
+        return self.ledger.write(now, work, once)
 
     def edit(
         self, actor: Actor, id: str, draft: Draft, now: datetime, *, quiet: bool = False, expect: Revs = None
@@ -116,7 +121,9 @@ class Catalog:
 
         return self.ledger.write(now, work)
 
-    def replace_tree(self, actor: Actor, root_id: str, tree: Branch, now: datetime) -> list[Node]:
+    def replace_tree(
+        self, actor: Actor, root_id: str, tree: Branch, now: datetime, once: Once | None = None
+    ) -> list[Node]:
         """Replace a root and create or replace its descendants, all or nothing (kernelci.md 2.4, PUT nodes).
 
         Gives the stored nodes in pre-order. A child that names an existing node outside the root's subtree is refused.
@@ -141,7 +148,35 @@ class Catalog:
                     node.rev = 1
             return nodes, [node_news(event_id, self.source, nodes[0], root, is_hierarchy=True)]
 
-        return self.ledger.write(now, work)
+        return self.ledger.write(now, work, once)
+
+    def flag(self, actor: Actor, ids: Sequence[str], value: bool, now: datetime) -> int:
+        """Set the bridge's flag on many nodes (kernelci.md 2.4, batch); gives how many were set.
+
+        Nodes the actor may not edit are passed over, and nothing is told. Raises NotFound for the first unknown id,
+        before anything is written.
+        """
+        wanted = list(dict.fromkeys(ids))
+        if len(wanted) > BATCH_NODES_MAX:
+            raise TooLarge(f"at most {BATCH_NODES_MAX} nodes at a time")
+        for id, doc in zip(wanted, self.store.load_many("node", wanted), strict=True):
+            if doc is None:
+                raise NotFound("node", id)
+
+        def work(tx: Tx) -> int:
+            docs = tx.load_many("node", chunk)
+            nodes = [from_body(d.body, d.rev) for d in docs if d is not None]
+            allowed = [n for n in nodes if may_edit(actor, n)]
+            for node in allowed:
+                node.processed_by_kcidb_bridge, node.updated = value, now
+                tx.save("node", node.id, to_body(node))
+            return len(allowed)
+
+        done = 0
+        for start in range(0, len(wanted), WRITES_MAX):
+            chunk = wanted[start : start + WRITES_MAX]
+            done += self.store.transact(work)
+        return done
 
     def _check_groups(self, draft: Draft) -> None:
         names = list(draft.get("user_groups") or ())

@@ -10,10 +10,12 @@ from lib.clock import Clock
 from lib.domain.account import Accounts
 from lib.domain.catalog import Catalog
 from lib.domain.clockwork import Clockwork
+from lib.domain.item import Items
 from lib.domain.journal import Journal
 from lib.domain.ledger import Ledger
 from lib.domain.query import Searcher
 from lib.domain.relay import Relay
+from lib.domain.retention import Retention
 from lib.domain.subscription import Subscriptions
 from lib.ids import Ids
 from lib.messaging.port import Bus
@@ -33,7 +35,7 @@ class Policy:
 
 
 class Hub:
-    """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `accounts`; and what runs by itself."""
+    """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `items`, `accounts`; and what runs by itself."""
 
     def __init__(
         self,
@@ -54,11 +56,17 @@ class Hub:
         self.nodes = Catalog(store, ledger, search, ids, policy.source)
         self.journal = Journal(store, ledger, search, ids, policy.source)
         self.subscriptions = Subscriptions(store, bus.wake)
+        self.retention = Retention(store)
+        self.items = Items(store, ids, policy.source)
         self.accounts = Accounts(store, auth, search, ids)
 
     def sweep(self, now: datetime) -> dict[str, int]:
         """Everything the clock is due to do: repair what a crash left undone, then move nodes."""
         return {"relayed": self.relay.repair(now), "moved": self.clockwork.sweep(now)}
+
+    def tidy(self, now: datetime) -> dict[str, int]:
+        """Let go of what is kept for a while only."""
+        return {"dropped": self.retention.run(now), "reaped": self.subscriptions.reap(now)}
 
     def close(self) -> None:
         """Release the store and the bus."""

@@ -6,17 +6,52 @@ event with a small outbox entry that lives until the event was carried out and i
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from lib.clock import stamp
 from lib.domain.event import News
+from lib.errors import Conflict, Invalid
 from lib.messaging.port import Bus
 from lib.store.port import Store, Tx
 
 T = TypeVar("T")
+
+
+ONCE_KEY_CHARS_MAX = 200
+ONCE_KEPT = timedelta(hours=24)
+"""How long the reply of a request with an idempotency key is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A request that may be repeated and is to be done once: who sent what under which key.
+
+    `encode` makes the reply that is kept from the result, and so is given again for a repetition.
+    """
+
+    key: str
+    digest: str
+    encode: Callable[[Any], str]
+
+    @staticmethod
+    def of(actor_id: str, method: str, path: str, key: str, body: bytes, encode: Callable[[Any], str]) -> Once:
+        """The record key of an actor, method, path and key, with the digest of the body."""
+        if not 1 <= len(key) <= ONCE_KEY_CHARS_MAX:
+            raise Invalid("Idempotency-Key", f"has 1 to {ONCE_KEY_CHARS_MAX} characters")
+        whole = "\0".join((actor_id, method, path, key))
+        return Once(hashlib.sha256(whole.encode()).hexdigest(), hashlib.sha256(body).hexdigest(), encode)
+
+
+class Done(Exception):
+    """The request was done before; `reply` is what it was answered."""
+
+    def __init__(self, reply: str) -> None:
+        super().__init__("done before")
+        self.reply = reply
 
 
 @dataclass(slots=True)
@@ -27,12 +62,20 @@ class Ledger:
     bus: Bus
     hand_over: Callable[[Sequence[News]], None]
 
-    def write(self, now: datetime, work: Callable[[Tx], tuple[T, Sequence[News]]]) -> T:
-        """Run `work` in a transaction; it gives its result and what is to be told. Raises what `work` raises."""
+    def write(self, now: datetime, work: Callable[[Tx], tuple[T, Sequence[News]]], once: Once | None = None) -> T:
+        """Run `work` in a transaction; it gives its result and what is to be told. Raises what `work` raises.
+
+        With `once`, a repetition of a request that was done raises Done, and another body under its key Conflict.
+        """
         at = stamp(now)
 
         def whole(tx: Tx) -> tuple[T, Sequence[News]]:
+            if once is not None:
+                _refuse_repetition(tx, once)
             result, news = work(tx)
+            if once is not None:
+                reply = {"digest": once.digest, "reply": once.encode(result), "expires_at": stamp(now + ONCE_KEPT)}
+                tx.create("idempotency", once.key, reply)
             for item in news:
                 if item.body is not None:
                     tx.append(item.channel, item.key, item.body)
@@ -45,3 +88,12 @@ class Ledger:
         if news:
             self.hand_over(news)
         return result
+
+
+def _refuse_repetition(tx: Tx, once: Once) -> None:
+    doc = tx.load("idempotency", once.key)
+    if doc is None:
+        return
+    if doc.body["digest"] != once.digest:
+        raise Conflict("the Idempotency-Key was used before, with another body")
+    raise Done(doc.body["reply"])

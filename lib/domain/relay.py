@@ -59,8 +59,15 @@ class Relay:
         while not stop.is_set():
             if self._ready.wait(timeout=0.5):
                 self._ready.clear()
-                self.drain()
-        self.drain()
+                self._drain_safely()
+        self._drain_safely()
+
+    def _drain_safely(self) -> None:
+        try:
+            self.drain()
+        except Exception:
+            # The pump must outlive any fault; what it held stays in the outbox.
+            log.exception("outbox: left to the sweep")
 
     def drain(self) -> None:
         """Carry out everything taken so far. What fails stays in the outbox for `repair`."""

@@ -133,12 +133,16 @@ USER = Collection(
     fields=(
         Field("username", _T),
         Field("email_folded", _T),
+        Field("email", _T),
+        Field("group_names", _TS),
         Field("is_active", _B),
         Field("is_superuser", _B),
         Field("is_verified", _B),
         Field("received_at", _AT),
     ),
-    shapes=_each(("username", "email_folded", "is_active", "is_superuser", "is_verified"), _RECEIVED),
+    shapes=_each(
+        ("username", "email_folded", "email", "group_names", "is_active", "is_superuser", "is_verified"), _RECEIVED
+    ),
 )
 
 GROUP = Collection("group", fields=(Field("name", _T), Field("received_at", _AT)), shapes=_each(("name",), _RECEIVED))
@@ -182,8 +186,17 @@ EVENT = Collection(
 
 OUTBOX = Collection("outbox", fields=(Field("at", _AT),))
 
+IDEMPOTENCY = Collection("idempotency", fields=(Field("expires_at", _AT),))
+
+# Items of the lists that `push` and `pop` know; a popped one is leased until its response was handed over.
+ITEM = Collection(
+    "item",
+    fields=(Field("list", _T), Field("leased_until", _AT), Field("received_at", _AT)),
+    shapes=(Shape(("list",), ("received_at", "leased_until")), *_each(("list",), _RECEIVED)),
+)
+
 COLLECTIONS: Mapping[str, Collection] = {
-    c.name: c for c in (NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX)
+    c.name: c for c in (NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM)
 }
 
 

@@ -1,0 +1,59 @@
+"""Items: what `push` puts into a named list and exactly one `pop` takes out (kernelci.md 2.5).
+
+A popped item is leased, not removed: it goes only once the response that holds it was handed over, and comes back when
+the lease runs out before that. So an abandoned pop loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from lib.clock import stamp
+from lib.domain.event import body_of, envelope
+from lib.domain.journal import check_channel
+from lib.ids import Ids
+from lib.store.port import Event, Scan, Store, Tx, Where
+
+LEASE = timedelta(seconds=30)
+
+
+@dataclass(slots=True)
+class Items:
+    """Push and pop."""
+
+    store: Store
+    ids: Ids
+    source: str
+
+    def push(
+        self, list: str, data: Any, now: datetime, *, source: str | None, attributes: Mapping[str, Any] = {}
+    ) -> None:
+        """Put one item at the end of a list."""
+        check_channel(list)
+        key, at = self.ids.event(), stamp(now)
+        body = body_of(data, owner=None, source=source or self.source, attributes=attributes)
+        item = {"list": list, "received_at": at, "leased_until": at, "event": body}
+        self.store.transact(lambda tx: tx.create("item", key, item))
+
+    def pop(self, list: str, now: datetime) -> tuple[str, dict[str, Any]] | None:
+        """Lease the oldest free item: its key and its CloudEvent; None when there is none."""
+
+        def work(tx: Tx) -> tuple[str, dict[str, Any]] | None:
+            free = (Where("list", "==", list), Where("leased_until", "<=", stamp(now)))
+            docs = tx.find("item", Scan(free, "received_at", 1)).docs
+            if not docs:
+                return None
+            key, _, body = docs[0]
+            tx.save("item", key, {**body, "leased_until": stamp(now + LEASE)})
+            shown = envelope(Event(0, list, body["received_at"], key, body["event"]))
+            shown.pop("_sequence_id")
+            return key, shown
+
+        return self.store.transact(work)
+
+    def settle(self, key: str) -> None:
+        """Remove an item whose response was handed over."""
+        self.store.transact(lambda tx: tx.drop("item", key))
