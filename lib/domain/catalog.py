@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,13 +12,15 @@ from lib.domain.event import News, node_news
 from lib.domain.ledger import Ledger, Once
 from lib.domain.node import Draft, Node, from_body, to_body
 from lib.domain.patch import patch
-from lib.domain.query import Filter, Query, Searcher
+from lib.domain.query import Filter, Found, Query, Searcher
 from lib.domain.tree import Branch, Plan, plan_tree
-from lib.errors import Conflict, Invalid, NotFound, Stale, TooLarge
+from lib.errors import Conflict, Invalid, NotFound, Stale, TooCostly, TooLarge
 from lib.ids import Ids
 from lib.store.port import WRITES_MAX, Doc, Scan, Store, Tx, Where
 
 BATCH_NODES_MAX = 10_000
+SUBTREE_NODES_MAX = 100_000
+SUBTREE_AT_ONCE = 1000
 MOVED_DESCENDANTS_MAX = 400
 """Most descendants that follow a node to a new parent in one edit."""
 
@@ -52,6 +54,30 @@ class Catalog:
     def newest(self, limit: int) -> list[Doc]:
         """The nodes that came last, oldest of them first, as stored documents."""
         return self.search.find("node", Query(limit=limit), "-received_at")[::-1]
+
+    def page(self, query: Query, order: str = "received_at") -> Found:
+        """As `find`, in an order of choice and with the cursor to go on from."""
+        return self.search.page("node", query, order)
+
+    def subtree(self, id: str) -> Iterator[Doc]:
+        """A node and all its descendants, oldest first. Raises NotFound, and TooCostly past SUBTREE_NODES_MAX."""
+        root = self.store.load("node", id)
+        if root is None:
+            raise NotFound("node", id)
+        below = (Where("ancestors", "contains", id),)
+        if self.store.count("node", below) > SUBTREE_NODES_MAX:
+            raise TooCostly(f"the tree has more than {SUBTREE_NODES_MAX} nodes; ask for the trees of its children")
+        return self._descend(root, below)
+
+    def _descend(self, root: Doc, below: tuple[Where, ...]) -> Iterator[Doc]:
+        yield root
+        after: str | None = None
+        while True:
+            page = self.store.find("node", Scan(below, "received_at", SUBTREE_AT_ONCE, after))
+            yield from page.docs
+            after = page.next
+            if after is None:
+                return
 
     def count(self, filters: tuple[Filter, ...]) -> int:
         """How many nodes meet the filters."""

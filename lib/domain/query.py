@@ -43,11 +43,19 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """All filters must hold. `limit` None means all, up to the cap."""
+    """All filters must hold. `limit` None means all, up to the cap. `after` is the `next` of an earlier page."""
 
     filters: tuple[Filter, ...] = ()
     limit: int | None = None
     offset: int = 0
+    after: str | None = None
+
+
+class Found(NamedTuple):
+    """One page of a query; `next` continues after it, None when it was not full."""
+
+    docs: list[Doc]
+    next: str | None
 
 
 class Plan(NamedTuple):
@@ -161,7 +169,7 @@ def plan(collection: indexes.Collection, filters: Sequence[Filter], order: str) 
     residual: list[Filter] = []
     for f in filters:
         where = _where(by_path, f)
-        if where is None or (where.op == "contains" and any(w.op == "contains" for w, _ in equal)):
+        if where is None or _is_beyond(collection, where, [w for w, _ in equal], order):
             residual.append(f)
         elif where.op in RANGES.values():
             ranges.append((where, f))
@@ -171,6 +179,15 @@ def plan(collection: indexes.Collection, filters: Sequence[Filter], order: str) 
     residual += [f for _, f in equal if f is not None]
     residual += [f for w, f in ranges if w.field not in served]
     return Plan((*(w for w, _ in equal), *(w for w, _ in ranges if w.field in served)), tuple(residual))
+
+
+def _is_beyond(collection: indexes.Collection, where: Where, chosen: Sequence[Where], order: str) -> bool:
+    """Whether an equality cannot join the chosen ones: a second `contains`, or no shape of this order has its field."""
+    if where.op in RANGES.values():
+        return False
+    if where.op == "contains" and any(w.op == "contains" for w in chosen):
+        return True
+    return bool(order) and indexes.missing(collection, frozenset((where.field,)), frozenset(), order) is not None
 
 
 def _where(by_path: Mapping[str, indexes.Field], f: Filter) -> Where | None:
@@ -257,7 +274,7 @@ class Searcher:
             return self._named(name, ids, query, order)
         split = plan(indexes.COLLECTIONS[name], query.filters, order)
         key = (name, order, split.where, tuple(map(_told, split.residual)))
-        after, skipped = self._resume(key, query.offset)
+        after, skipped = (query.after, 0) if query.after else self._resume(key, query.offset)
         skip = query.offset - skipped
         found: list[Doc] = []
         want = self.docs_max if query.limit is None else query.limit
@@ -266,10 +283,16 @@ class Searcher:
             if len(found) == want:
                 if query.limit is None:
                     raise TooCostly(_cap_words(self.docs_max))
-                cursor = encode_cursor(doc.body.get(order.lstrip("-")), doc.key)
-                self._remember(self._checkpoints, (*key, query.offset + want), cursor, CHECKPOINTS_MAX)
+                if query.after is None:
+                    self._remember(self._checkpoints, (*key, query.offset + want), _cursor(doc, order), CHECKPOINTS_MAX)
                 break
         return found
+
+    def page(self, name: str, query: Query, order: str = "received_at") -> Found:
+        """As `find`, with the cursor to go on from; for who pages through everything."""
+        docs = self.find(name, query, order)
+        is_full = bool(docs) and len(docs) == query.limit
+        return Found(docs, _cursor(docs[-1], order) if is_full else None)
 
     def count(self, name: str, filters: tuple[Filter, ...]) -> int:
         """How many records meet the filters, exactly. Raises TooCostly past the cap."""
@@ -334,6 +357,10 @@ class Searcher:
 def _told(f: Filter) -> tuple[str, str, str]:
     """A filter as part of a key of the memories: values of different types differ, equal patterns are equal."""
     return f.path, f.op, f.value.pattern if f.op == "re" else repr(f.value)
+
+
+def _cursor(doc: Doc, order: str) -> str:
+    return encode_cursor(doc.body.get(order.lstrip("-")), doc.key)
 
 
 def _ids_of(filters: Sequence[Filter]) -> tuple[str, ...] | None:

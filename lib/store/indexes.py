@@ -84,6 +84,9 @@ _NODE_EQUAL = (
     "processed_by_kcidb_bridge",
 )  # fmt: skip
 
+# What is asked for newest first; beside these, other equalities are checked on the documents.
+_NODE_NEWEST = ("parent", "treeid", "commit", "group", "name", "tree", "runtime", "owner", "state", "result", "kind")
+
 NODE = Collection(
     "node",
     fields=(
@@ -116,6 +119,8 @@ NODE = Collection(
     ),
     shapes=(
         *_each(_NODE_EQUAL, _RECEIVED),
+        # Newest first.
+        *_each(_NODE_NEWEST, ("-received_at",)),
         # kci-dev, the scheduler and the bridge bound `created`; only they do so often enough to pay for an index.
         *(Shape(equal, ("received_at", "created")) for equal in ((), ("kind",), ("name",), ("tree",), ("state",))),
         # The legacy timeout service: state=…&timeout__lt=…, state=available&holdoff__lt=…
