@@ -277,7 +277,8 @@ def cut(text: str) -> str:
 _CASTS: Mapping[Type, Callable[[Any], Any]] = {
     Type.TEXT: lambda v: cut(v) if isinstance(v, str) else None,
     Type.INSTANT: lambda v: v if isinstance(v, str) else None,
-    Type.INT: lambda v: v if isinstance(v, int) and not isinstance(v, bool) else None,
+    # No backend's index holds an integer past 64 bits.
+    Type.INT: lambda v: v if isinstance(v, int) and not isinstance(v, bool) and -(2**63) <= v < 2**63 else None,
     Type.BOOL: lambda v: v if isinstance(v, bool) else None,
     Type.TEXTS: lambda v: list(dict.fromkeys(cut(x) for x in v if isinstance(x, str))) if isinstance(v, list) else [],
 }

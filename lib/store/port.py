@@ -165,10 +165,12 @@ def decode_cursor(text: str) -> tuple[Scalar, str]:
 
 def check_key(key: str) -> None:
     """Refuse a key that the strictest backend would not take."""
-    if not key or len(key.encode()) > KEY_BYTES_MAX:
+    if not key or len(key.encode(errors="replace")) > KEY_BYTES_MAX:
         raise Invalid("key", f"must be 1 to {KEY_BYTES_MAX} bytes")
     if "/" in key or key in (".", "..") or (key.startswith("__") and key.endswith("__")):
         raise Invalid("key", "must not hold a slash, be . or .., or have the form __x__")
+    if not key.isascii() and any("\ud800" <= c <= "\udfff" for c in key):
+        raise Invalid("key", "must be Unicode text")
 
 
 def check_scan(scan: Scan) -> None:

@@ -1,0 +1,29 @@
+"""Opens the store that a URL names. The only place that knows the adapters; imports the one it needs.
+
+sqlite:///var/hub.db       a file, relative to the working directory
+sqlite:////srv/hub.db      a file, absolute
+sqlite://                  in memory: gone when the store closes
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lib.clock import Clock, now
+from lib.errors import Invalid
+from lib.store.port import Store
+
+
+def open_store(url: str, *, clock: Clock = now) -> Store:
+    """The store of a URL; its parent folder is made if missing. Raises Invalid for a URL that names none."""
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and (rest == "" or (rest.startswith("/") and not rest.endswith("/"))):
+        from lib.store.sqlite import SqliteStore
+
+        path = rest[1:]
+        if path:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return SqliteStore(path, clock=clock)
+    raise Invalid(
+        "HUB_STORE", f"names no store: {url!r}; use sqlite:///file.db, sqlite:////absolute/file.db or sqlite://"
+    )

@@ -1,0 +1,351 @@
+"""The store on SQLite: one file, one writer thread a process, readers on connections of their own.
+
+Hides: connections, threads, group commit, and which SQLite errors mean what. Called through `open.py` only.
+Source: `port.py`. The schema is in `sqlite_schema.py`, the SQL of scans in `sqlite_scan.py`, transactions are in
+`sqlite_tx.py`.
+
+Group commit: `transact` hands its work to the writer thread, which opens one transaction, runs every work that is
+waiting, commits once with a sync to disk, and only then wakes the callers. Work that fails leaves the others of its
+batch alone; a commit that fails (full disk) is Unavailable for all of its batch, and the next batch starts afresh.
+Several processes may share a file: each batch holds SQLite's write lock from its start.
+"""
+# ruff: noqa: S608 - SQL is put together from declared column names; values are always bound
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import sqlite3
+import tempfile
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from lib.clock import Clock, now
+from lib.errors import Invalid, Unavailable
+from lib.store.indexes import COLLECTIONS, EVENT, Collection
+from lib.store.port import PAGE_DOCS_MAX, Doc, Event, Page, Scan, Tx, Where
+from lib.store.sqlite_scan import count_sql
+from lib.store.sqlite_schema import Schema, prepare
+from lib.store.sqlite_tx import HalfDone, SqliteTx, find_rows, is_outage, load_row, load_rows, look_through, read_doc
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_S = 15.0
+"""How long to wait for another process's transaction before answering Unavailable."""
+
+BATCH_JOBS_MAX = 256
+WRITES_MAX = 1_000_000
+IDLE_READERS_MAX = 16
+STATEMENTS_CACHED = 512
+CHECKPOINT_PAGES = 4000
+"""Pages of 4 KiB in the write-ahead log before a commit also moves them into the file."""
+
+LOG_BYTES_KEPT = 64 * 1024 * 1024
+WRITER_CACHE_KIB = 64 * 1024
+READER_CACHE_KIB = 8 * 1024
+MAPPED_BYTES = 1024 * 1024 * 1024
+"""How much of the file readers see as memory, shared among connections, instead of copying it page by page."""
+
+DECLARED = Schema(COLLECTIONS.values())
+
+_OPEN: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
+
+
+class _Job:
+    """A piece of work on its way through the writer thread. `done` is a lock, held until the outcome is known:
+    the cheapest thing in Python that one thread can wait for and another give."""
+
+    __slots__ = ("done", "error", "is_out", "value", "work")
+
+    def __init__(self, work: Callable[[Tx], Any]) -> None:
+        self.work = work
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.is_out = False  # its writes failed half done: the batch goes on without it
+        self.done = threading.Lock()
+        self.done.acquire()
+
+
+class SqliteStore:
+    """A store in one SQLite file; `path` "" is a store that lives as long as this object (a temporary file, so that
+    it behaves like any other, never synced).
+
+    `clock` dates events. `batch_s` bounds how long one batch takes up more work before it commits. `rehearse` runs
+    every work twice, the first time for nothing, so that work that is not pure shows in the tests.
+    """
+
+    writes_max = WRITES_MAX
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        clock: Clock = now,
+        rehearse: bool = False,
+        batch_s: float = 0.005,
+        collections: Iterable[Collection] | None = None,
+    ) -> None:
+        self._clock, self._rehearse, self._batch_s = clock, rehearse, batch_s
+        self._schema = DECLARED if collections is None else Schema(collections)
+        self._is_durable = bool(path)
+        self._path = path or self._make_temporary()
+        self._refusal: Exception | None = None
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._idle: list[sqlite3.Connection] = []
+        with _translated():
+            self._writer = self._open_writer()
+            self._witness = self._connect("PRAGMA query_only = 1")
+        self._witness_gate = threading.Lock()
+        _OPEN.add(self)
+
+    def load(self, collection: str, key: str) -> Doc | None:
+        with self._reader() as connection:
+            row = load_row(connection, self._schema.layouts[collection], key)
+        return None if row is None else read_doc(row)
+
+    def load_many(self, collection: str, keys: Sequence[str]) -> list[Doc | None]:
+        with self._reader() as connection:
+            rows = load_rows(connection, self._schema.layouts[collection], keys)
+        return [None if row is None else read_doc(row) for row in rows]
+
+    def find(self, collection: str, scan: Scan) -> Page:
+        with self._reader() as connection:
+            rows, cursor = find_rows(connection, self._schema.layouts[collection], scan)
+        return Page([read_doc(row) for row in rows], cursor)
+
+    def count(self, collection: str, where: tuple[Where, ...]) -> int:
+        with self._reader() as connection:
+            look = look_through(connection)
+            statement = count_sql(self._schema.layouts[collection], where, look)
+            return 0 if statement is None else look(statement.sql, statement.values)
+
+    def read(self, channel: str, after: int, limit: int) -> list[Event]:
+        # Numbers are given under SQLite's one write lock and become visible in that order: no reader can miss one.
+        if not 1 <= limit <= PAGE_DOCS_MAX:
+            raise Invalid("limit", f"must be 1 to {PAGE_DOCS_MAX}")
+        layout = self._schema.layouts[EVENT.name]
+        statement = (
+            f'SELECT {layout.selected} FROM "{layout.name}" AS d INDEXED BY "event_by_channel" '
+            'WHERE d."channel" = ? AND d."seq" > ? ORDER BY d."seq" LIMIT ?'
+        )
+        with self._reader() as connection:
+            rows = connection.execute(statement, (channel, after, limit)).fetchall()
+        return [Event(row[0], row[4], row[5], row[1], read_doc(row).body) for row in rows]
+
+    def last(self, channel: str) -> int:
+        statement = (
+            'SELECT "seq" FROM "event" INDEXED BY "event_by_channel" WHERE "channel" = ? ORDER BY "seq" DESC LIMIT 1'
+        )
+        with self._reader() as connection:
+            row = connection.execute(statement, (channel,)).fetchone()
+        return row[0] if row else 0
+
+    def generation(self) -> object:
+        # SQLite counts, per connection, the commits of all others; this connection never writes.
+        self._check()
+        with self._witness_gate, _translated():
+            return self._witness.execute("PRAGMA data_version").fetchone()[0]
+
+    def transact(self, work: Callable[[Tx], T]) -> T:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a transaction inside a transaction would wait for itself")
+        job = _Job(work)
+        with self._gate:
+            self._check()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="sqlite-writer", daemon=True)
+                self._thread.start()
+            self._jobs.put(job)
+        job.done.acquire()
+        if job.error is not None:
+            raise job.error
+        value: T = job.value
+        return value
+
+    def close(self) -> None:
+        """Finish the work that was handed in, then close; safe to call again."""
+        with self._gate:
+            if self._refusal is not None:
+                return
+            self._refusal = Unavailable("the store is closed")
+            self._jobs.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        with self._witness_gate:
+            self._witness.close()
+        while self._idle:
+            self._idle.pop().close()
+        self._writer.close()
+        if not self._is_durable:
+            self._remove()
+
+    def _make_temporary(self) -> str:
+        """A new file in a folder that goes with this object, or with the process at the latest."""
+        folder = tempfile.mkdtemp(prefix="tributary-")
+        self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        path = Path(folder, "store.db")
+        path.write_bytes(self._schema.blank)
+        return str(path)
+
+    def _check(self) -> None:
+        if self._refusal is not None:
+            raise type(self._refusal)(*self._refusal.args)
+
+    def _connect(self, *pragmas: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=STATEMENTS_CACHED,
+        )
+        for pragma in (*pragmas, f"PRAGMA mmap_size = {MAPPED_BYTES}"):
+            connection.execute(pragma)
+        return connection
+
+    def _open_writer(self) -> sqlite3.Connection:
+        connection = self._connect(
+            f"PRAGMA synchronous = {'FULL' if self._is_durable else 'OFF'}",
+            f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}",
+            f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT}",
+            f"PRAGMA cache_size = -{WRITER_CACHE_KIB}",
+        )
+        _enter_wal(connection)
+        prepare(connection, self._schema)
+        return connection
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one read, from those that are idle."""
+        self._check()
+        with _translated():
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = self._connect("PRAGMA query_only = 1", f"PRAGMA cache_size = -{READER_CACHE_KIB}")
+            try:
+                yield connection
+            finally:
+                if self._refusal is None and len(self._idle) < IDLE_READERS_MAX:
+                    self._idle.append(connection)
+                else:
+                    connection.close()
+
+    def _serve(self) -> None:
+        """The writer thread: a batch for whatever waits, until the store closes."""
+        while (job := self._jobs.get()) is not None:
+            batch = [job]
+            try:
+                self._commit(batch)
+            except BaseException as error:
+                self._give_up(batch, error)
+            for done in batch:
+                done.done.release()
+
+    def _commit(self, batch: list[_Job]) -> None:
+        """Run this batch, and what joins it meanwhile, in one transaction.
+
+        When writes fail half done all is rolled back and the others run again, which pure work allows.
+        """
+        until = time.monotonic() + self._batch_s
+        self._writer.execute("BEGIN IMMEDIATE")
+        place = 0
+        while True:
+            while place < len(batch):
+                job, place = batch[place], place + 1
+                if not job.is_out and not self._run(job):
+                    self._writer.execute("ROLLBACK")
+                    self._writer.execute("BEGIN IMMEDIATE")
+                    place = 0
+            if len(batch) >= BATCH_JOBS_MAX or time.monotonic() >= until:
+                break
+            try:
+                waiting = self._jobs.get_nowait()
+            except queue.Empty:
+                break
+            if waiting is None:
+                # The store closes: left for `_serve` to see, after this commit.
+                self._jobs.put(None)
+                break
+            batch.append(waiting)
+        self._writer.execute("COMMIT")
+
+    def _run(self, job: _Job) -> bool:
+        """Run one work and its writes; False when they failed half done. What the work raises is its own; only an
+        error of the disk ends the batch."""
+        job.error = None
+        try:
+            if self._rehearse:
+                job.work(self._begin())
+            tx = self._begin()
+            job.value = job.work(tx)
+            tx.apply()
+        except HalfDone as error:
+            job.error, job.is_out = error.__cause__, True
+            return False
+        except BaseException as error:
+            if is_outage(error):
+                raise
+            job.error = error
+        return True
+
+    def _begin(self) -> SqliteTx:
+        return SqliteTx(self._writer, self._schema, self._clock, self.writes_max)
+
+    def _give_up(self, batch: list[_Job], error: BaseException) -> None:
+        """Nothing of this batch was committed: undo, and tell every caller, those too whose work had failed, since
+        it may have failed over writes that are now undone."""
+        for job in batch:
+            job.error = Unavailable(f"the store cannot write now: {error}")
+            job.error.__cause__ = error
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        except sqlite3.Error:
+            # A new connection; should that fail as well, the next batch fails on the closed one and comes here again.
+            with suppress(sqlite3.Error):
+                self._writer.close()
+                self._writer = self._open_writer()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """What SQLite cannot do now is Unavailable."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        if not is_outage(error):
+            raise
+        raise Unavailable(f"the store cannot answer now: {error}") from error
+
+
+def _enter_wal(connection: sqlite3.Connection) -> None:
+    """Turn on the write-ahead log. Of two processes that create a file at once, SQLite refuses one without waiting."""
+    until = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
+
+
+def _refuse_after_fork() -> None:
+    """A child process shares its parent's connections and has no writer thread: using either would corrupt the file."""
+    for store in _OPEN:
+        store._refusal = RuntimeError("this store was opened before the process forked: open it in the child")
+        if not store._is_durable:
+            store._remove.detach()  # the parent's files
+
+
+os.register_at_fork(after_in_child=_refuse_after_fork)
