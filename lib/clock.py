@@ -46,4 +46,7 @@ def read_instant(text: str) -> datetime:
     if len(head) > 10 and len(tail) == 5 and tail[2] == ":":
         text = f"{head}+{tail}"
     instant = datetime.fromisoformat(text)
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    try:
+        return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"outside the years 1 to 9999: {text}") from error

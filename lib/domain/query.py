@@ -256,13 +256,13 @@ def _served_ranges(
 class Searcher:
     """Runs queries over a store, within its cap of documents read.
 
-    Totals are exact: they are remembered only while the store's generation stands still. Offsets resume from
-    short-lived checkpoints, since order and cursors are immutable.
+    Totals are exact, and offsets resume where the page before ended: both are remembered only while the store's
+    generation stands still.
     """
 
     store: Store
     docs_max: int
-    _checkpoints: OrderedDict[tuple[Any, ...], str] = field(default_factory=OrderedDict)
+    _checkpoints: OrderedDict[tuple[Any, ...], tuple[object, str]] = field(default_factory=OrderedDict)
     _totals: OrderedDict[tuple[Any, ...], tuple[object, int]] = field(default_factory=OrderedDict)
 
     def find(self, name: str, query: Query, order: str = "received_at") -> list[Doc]:
@@ -274,7 +274,8 @@ class Searcher:
             return self._named(name, ids, query, order)
         split = plan(indexes.COLLECTIONS[name], query.filters, order)
         key = (name, order, split.where, tuple(map(_told, split.residual)))
-        after, skipped = (query.after, 0) if query.after else self._resume(key, query.offset)
+        generation = self.store.generation() if query.offset or query.limit else None
+        after, skipped = (query.after, 0) if query.after else self._resume(key, query.offset, generation)
         skip = query.offset - skipped
         found: list[Doc] = []
         want = self.docs_max if query.limit is None else query.limit
@@ -284,7 +285,8 @@ class Searcher:
                 if query.limit is None:
                     raise TooCostly(_cap_words(self.docs_max))
                 if query.after is None:
-                    self._remember(self._checkpoints, (*key, query.offset + want), _cursor(doc, order), CHECKPOINTS_MAX)
+                    place = (*key, query.offset + want)
+                    self._remember(self._checkpoints, place, (generation, _cursor(doc, order)), CHECKPOINTS_MAX)
                 break
         return found
 
@@ -343,9 +345,10 @@ class Searcher:
             if read >= self.docs_max:
                 raise TooCostly(_cap_words(self.docs_max))
 
-    def _resume(self, key: tuple[Any, ...], offset: int) -> tuple[str | None, int]:
-        cursor = self._checkpoints.get((*key, offset)) if offset else None
-        return (cursor, offset) if cursor is not None else (None, 0)
+    def _resume(self, key: tuple[Any, ...], offset: int, generation: object) -> tuple[str | None, int]:
+        """Where the page at this offset begins, if it is known: a cursor, and how many records stand before it."""
+        known = self._checkpoints.get((*key, offset)) if offset else None
+        return (known[1], offset) if known is not None and known[0] == generation else (None, 0)
 
     @staticmethod
     def _remember(memory: OrderedDict[tuple[Any, ...], Any], key: tuple[Any, ...], value: Any, most: int) -> None:

@@ -75,6 +75,7 @@ class Subscriptions:
     store: Store
     wake: Callable[[str], None]
     _sent: OrderedDict[int, tuple[int, int]] = field(default_factory=OrderedDict)
+    _open: OrderedDict[int, int] = field(default_factory=OrderedDict)
 
     def subscribe(
         self,
@@ -174,7 +175,13 @@ class Subscriptions:
             return Poll(id, stored.ticket + 1, stored.channel, position)
 
         poll = self.store.transact(work)
-        self.wake(poll.channel)
+        # Only a poll still open here has to hear that it was superseded: waking the channel for every poll that
+        # begins would have each of n listeners look n times.
+        if self._open.pop(id, None) is not None:
+            self.wake(poll.channel)
+        self._open[id] = poll.ticket
+        while len(self._open) > SENT_MAX:
+            self._open.popitem(last=False)
         return poll
 
     def look(self, poll: Poll) -> Event | None:
@@ -193,11 +200,17 @@ class Subscriptions:
     def sent(self, poll: Poll, event: Event) -> None:
         """Note, without touching the store, that the response with this event was handed over."""
         self._sent[poll.id] = (poll.ticket, event.seq)
+        self._end(poll)
         while len(self._sent) > SENT_MAX:
             self._sent.popitem(last=False)
 
+    def _end(self, poll: Poll) -> None:
+        if self._open.get(poll.id) == poll.ticket:
+            self._open.pop(poll.id, None)
+
     def settle(self, poll: Poll, offered: int | None) -> None:
         """Store how a poll ended, for other processes and for a restart: what it was given, or how far it looked."""
+        self._end(poll)
 
         def work(tx: Tx) -> None:
             doc = tx.load("subscription", str(poll.id))
