@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
 """Largest request body, unless a route says less (kernelci.md 1.2)."""
+JSON_DEPTH_MAX = 200
+"""Deepest nesting of a JSON body. orjson writes 254 levels; replies and events need some around what was sent."""
+_JSON_WRITTEN_DEPTH = 254
 QUERY_PARAMS_MAX = 200
 """Most query or form parameters of one request."""
 
@@ -62,12 +65,14 @@ class Request:
 @dataclass(slots=True)
 class Reply:
     """One response. `body` is bytes, or an iterable of them to stream. `on_sent` runs once the whole response was
-    handed to the client, and only then."""
+    handed to the client, and only then; it must be quick. `after` runs behind `on_sent`, off the event loop; it may
+    block."""
 
     status: int = 200
     body: bytes | Iterable[bytes] = b""
     headers: Headers = ()
     on_sent: Callable[[], None] | None = None
+    after: Callable[[], None] | None = None
 
 
 @dataclass(slots=True)
@@ -101,7 +106,8 @@ class Route:
     """One line of the surface. `path` holds `{name}` for one segment, `{name:path}` for the rest.
 
     `slice` names the deployable function that serves it. `quick` handlers never write and read a constant number of
-    documents, so that an event loop may run them itself. `takes` and `gives` document the bodies.
+    documents, so that an event loop may run them itself. `takes` and `gives` document the bodies; `is_form` says that
+    what is taken is a form, not JSON.
     """
 
     method: str
@@ -115,6 +121,7 @@ class Route:
     takes: Any = None
     gives: Any = None
     params: tuple[str, ...] = ()
+    is_form: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,9 +204,25 @@ def decode_json(request: Request) -> Any:
     if not request.body:
         raise errors.Malformed([problem("missing", ["body"], "Field required", None)])
     try:
-        return orjson.loads(request.body)
+        value = orjson.loads(request.body)
     except orjson.JSONDecodeError as error:
         raise errors.Malformed([problem("json_invalid", ["body", error.pos], "JSON decode error", {})]) from error
+    if request.body.count(b"[") + request.body.count(b"{") > JSON_DEPTH_MAX and _is_too_deep(value):
+        raise errors.Malformed(
+            [problem("json_invalid", ["body"], f"JSON nested deeper than {JSON_DEPTH_MAX} levels", {})]
+        )
+    return value
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Whether a JSON value could not be written again inside the levels kept for what goes around it."""
+    for _ in range(_JSON_WRITTEN_DEPTH - JSON_DEPTH_MAX):
+        value = [value]
+    try:
+        orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return True
+    return False
 
 
 def decode_body(request: Request, model: type[M]) -> M:

@@ -1,0 +1,54 @@
+"""KernelCI: the hub's first wire language (kernelci.md). Paths have no version prefix here; the edge mounts them.
+
+Handlers by noun: `root`, `nodes`, `users`, `pubsub`. Codecs: `codec` (records), `codec_query` (filters), `codec_event`
+(messages and the log).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from lib.dialects.kernelci import nodes, pubsub, root, users
+from lib.dialects.wire import Dialect, Headers, Reply, Request, reply_json
+from lib.errors import Malformed, NoMethod, NotEditable, Refusal, Unauthenticated
+
+ROUTES = (*root.ROUTES, *nodes.ROUTES, *users.ROUTES, *pubsub.ROUTES)
+
+
+def credential(request: Request) -> str | None:
+    """The token of a request: `Bearer`, `Token`, or the password of `Basic`. None for a header of another form, a
+    bare token included, so that public reads ignore it (kernelci.md 8)."""
+    scheme, _, rest = request.headers.get("authorization", "").strip().partition(" ")
+    scheme, rest = scheme.lower(), rest.strip()
+    if scheme in ("bearer", "token"):
+        return rest or None
+    return _password(rest) if scheme == "basic" else None
+
+
+def _password(text: str) -> str | None:
+    """The password of a Basic credential."""
+    try:
+        pair = base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    return pair.partition(":")[2] or None
+
+
+def refuse(error: Exception, status: int) -> Reply:
+    """The shape of a refusal (kernelci.md 1.3): `detail` for what a client did, `message` for what we did."""
+    if isinstance(error, Malformed):
+        return reply_json({"detail": error.problems}, status)
+    if isinstance(error, NotEditable):
+        return reply_json({"detail": str(error)}, 401)
+    if status == 500 or not isinstance(error, Refusal):
+        return reply_json({"message": str(error) if isinstance(error, Refusal) else "Internal Server Error"}, status)
+    headers: Headers = ()
+    if isinstance(error, NoMethod):
+        headers = (("allow", ", ".join(error.allow)),)
+    if isinstance(error, Unauthenticated):
+        headers = (("www-authenticate", "Bearer"),)
+    return reply_json({"detail": str(error)}, status, headers)
+
+
+DIALECT = Dialect("kernelci", ROUTES, credential, refuse, slash="redirect")

@@ -1,0 +1,142 @@
+"""KernelCI codec of events: the messages of a poll, and the log as /events shows it (kernelci.md 2.5 and 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from lib.clock import read_instant, stamp
+from lib.dialects.kernelci.codec import Wire, encode_doc, naive
+from lib.dialects.kernelci.codec_query import Field, Fields, Type, decode_count, decode_filters
+from lib.domain.event import BEEP, NODE_CHANNEL, TYPE_DEFAULT, envelope
+from lib.domain.query import Filter, Query, regex
+from lib.errors import Invalid
+
+if TYPE_CHECKING:
+    from lib.store.port import Doc, Event
+
+EVENTS_LIMIT_DEFAULT = 1000
+"""Events of a reply to a request that names no limit; the oldest that match."""
+EVENTS_LIMIT_MAX = 10_000
+RECURSIVE_LIMIT_MAX = 1000
+"""Largest limit of a request that wants the nodes along (kernelci.md 2.5)."""
+EVENT_IDS_MAX = 1000
+
+_DATA_FIELDS = ("kind", "state", "result", "op", "name", "group", "owner")
+
+EVENT_FIELDS = Fields(
+    {
+        **{name: Field(f"data.{name}", Type.TEXT) for name in _DATA_FIELDS},
+        "node_id": Field("data.id", Type.TEXT),
+        "channel": Field("channel", Type.TEXT),
+        "sequence_id": Field("seq", Type.INT),
+        "timestamp": Field("at", Type.INSTANT),
+        "type": Field("type", Type.TEXT),
+        "source": Field("source", Type.TEXT),
+        "data": Field("data", Type.OPEN),
+        "attributes": Field("attributes", Type.OPEN),
+    },
+    cuts_instants=False,
+)
+_OWN_PARAMS = frozenset(
+    ("id", "ids", "path", "from", "since", "after", "limit", "offset", "recursive")
+)  # fmt: skip
+
+
+class EventQuery(NamedTuple):
+    """What /events asks for; `with_nodes`: each event with its node as it is now."""
+
+    query: Query
+    with_nodes: bool
+
+
+def decode_event_query(pairs: Iterable[tuple[str, str]]) -> EventQuery:
+    """The query of /events. Raises Invalid (400) that names the parameter."""
+    given = dict(pairs)
+    filters = [*decode_filters(given.items(), EVENT_FIELDS, _OWN_PARAMS), *_own_filters(given)]
+    if not any(f.path in ("channel", "id") for f in filters):
+        filters.append(Filter("channel", "eq", NODE_CHANNEL))
+    if "node_id" in given and "data.id" in given:
+        raise Invalid("node_id", "give either node_id or data.id")
+    limit = decode_count("limit", given.get("limit", "0"))
+    offset = decode_count("offset", given.get("offset", "0"))
+    with_nodes = bool(given.get("recursive"))
+    if with_nodes and not 1 <= limit <= RECURSIVE_LIMIT_MAX:
+        raise Invalid("recursive", f"needs a limit of 1 to {RECURSIVE_LIMIT_MAX}")
+    if limit > EVENTS_LIMIT_MAX:
+        raise Invalid("limit", f"at most {EVENTS_LIMIT_MAX}")
+    return EventQuery(Query(tuple(filters), limit or EVENTS_LIMIT_DEFAULT, offset), with_nodes)
+
+
+def _own_filters(given: Mapping[str, str]) -> Iterable[Filter]:
+    """The filters of the parameters that are no fields."""
+    if "id" in given and "ids" in given:
+        raise Invalid("ids", "give either id or ids")
+    if "id" in given:
+        yield Filter("id", "eq", _event_id("id", given["id"]))
+    if "ids" in given:
+        ids = tuple(_event_id("ids", part.strip()) for part in given["ids"].split(","))
+        if len(ids) > EVENT_IDS_MAX:
+            raise Invalid("ids", f"at most {EVENT_IDS_MAX}")
+        yield Filter("id", "in", ids)
+    if "path" in given:
+        yield Filter("data.path", "re", regex(given["path"], "path"))
+    for name in ("from", "since"):
+        if name in given:
+            yield Filter("at", "gt", _decode_moment(name, given[name]))
+    if "after" in given:
+        yield Filter("seq", "gt", decode_count("after", given["after"]))
+
+
+def _event_id(name: str, text: str) -> str:
+    if not 1 <= len(text) <= 64 or not text.replace("-", "").isalnum() or not text.isascii():
+        raise Invalid(name, "not the id of an event")
+    return text
+
+
+def _decode_moment(name: str, text: str) -> str:
+    """An ISO 8601 date, or seconds since 1970, as a canonical text."""
+    try:
+        if text.replace(".", "", 1).isdecimal() and text.isascii():
+            return stamp(datetime.fromtimestamp(float(text), UTC))
+        return stamp(read_instant(text))
+    except (ValueError, OverflowError, OSError) as error:
+        raise Invalid(name, "neither an ISO 8601 date nor seconds since 1970") from error
+
+
+def encode_event(doc: Doc, nodes: Mapping[str, Doc] | None = None) -> Wire:
+    """A logged event as an item of /events. `timestamp` keeps its microseconds, so `from` the last one loses none."""
+    body = doc.body
+    data = body["data"]
+    item: Wire = {
+        "timestamp": naive(body["at"]),
+        "sequence_id": body["seq"],
+        "channel": body["channel"],
+        "owner": body["owner"],
+        "data": data,
+        "id": doc.key,
+    }
+    if nodes is not None:
+        id = data.get("id") if isinstance(data, dict) else None
+        node = nodes.get(id) if isinstance(id, str) else None
+        item["node"] = None if node is None else encode_doc(node.body)
+    return item
+
+
+def encode_message(event: Event) -> Wire:
+    """An event as a poll gives it: the CloudEvent is a JSON text inside (kernelci.md 5.3)."""
+    return _message(event.channel, envelope(event))
+
+
+def encode_beep(channel: str, source: str, id: str, now: datetime) -> Wire:
+    """The message that only says the line is alive; without an owner or a sequence id."""
+    time = stamp(now)[:-1] + "+00:00"
+    built = {"specversion": "1.0", "id": id, "source": source, "type": TYPE_DEFAULT, "time": time, "data": BEEP}
+    return _message(channel, built)
+
+
+def _message(channel: str, cloud_event: Mapping[str, Any]) -> Wire:
+    return {"type": "message", "pattern": None, "channel": channel, "data": orjson.dumps(cloud_event).decode()}

@@ -1,0 +1,295 @@
+"""KernelCI query strings: pairs of a query → filters of the domain (kernelci.md 3).
+
+A key is a dotted path, with `__operator` behind it or not. The fields of each collection are a table; what a value
+means follows from the type of its field. Where the KernelCI server answers 500, or quietly everything or nothing, this
+refuses with the key's name; ACCEPTED lists what is let through all the same because clients send it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any, NamedTuple, TypeVar, cast
+
+from pydantic import Field as Rule
+from pydantic import TypeAdapter, ValidationError
+
+from lib.clock import read_instant, stamp, to_milliseconds
+from lib.dialects.wire import problems_of
+from lib.domain.query import RANGES, Filter, Operator, regex
+from lib.errors import Invalid, Malformed
+from lib.ids import is_node_id
+from schemas.kernelci import INT_MAX, WebUrl
+
+T = TypeVar("T")
+
+FILTERS_MAX = 50
+"""Most filters of one query."""
+PATH_CHARS_MAX = 300
+PATH_STEPS_MAX = 32
+
+OPERATORS = ("lt", "lte", "gt", "gte", "ne", "re", "in", "nin", "int")
+"""`field__op`: order comparisons, not equal, regular expression, (not) one of a comma list, equal to an integer."""
+
+
+class Type(Enum):
+    """What a field of the wire holds, as far as queries care."""
+
+    TEXT = "text"
+    TEXTS = "list of texts"
+    ID = "id"
+    INSTANT = "instant"
+    INT = "integer"
+    BOOL = "boolean"
+    OPEN = "object"
+    URLS = "object of URLs"
+
+
+class Field(NamedTuple):
+    """A field that a query may name: where it stands in the record, and its type."""
+
+    path: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of one collection. `has_null`: the value `null` means missing or null, not a text."""
+
+    by_name: Mapping[str, Field]
+    has_null: bool = True
+    cuts_instants: bool = True
+
+
+def _same(type: Type, *names: str) -> dict[str, Field]:
+    return {name: Field(name, type) for name in names}
+
+
+NODE_FIELDS = Fields(
+    {
+        **_same(Type.ID, "id", "parent"),
+        # The name of the key in older replies.
+        "_id": Field("id", Type.ID),
+        **_same(Type.TEXT, "kind", "name", "group", "state", "result", "owner", "submitter", "treeid"),
+        **_same(Type.TEXTS, "path", "jobfilter", "platform_filter", "user_groups"),
+        **_same(Type.INSTANT, "created", "updated", "timeout", "holdoff"),
+        "processed_by_kcidb_bridge": Field("processed_by_kcidb_bridge", Type.BOOL),
+        "retry_counter": Field("retry_counter", Type.INT),
+        **_same(Type.OPEN, "data", "debug"),
+        "artifacts": Field("artifacts", Type.URLS),
+    },
+)
+USER_FIELDS = Fields(
+    {
+        "id": Field("id", Type.ID),
+        **_same(Type.TEXT, "username", "email"),
+        **_same(Type.BOOL, "is_active", "is_superuser", "is_verified"),
+        "groups": Field("groups", Type.OPEN),
+    },
+    has_null=False,
+)
+
+
+class Accepted(NamedTuple):
+    """Keys that are let through on a route where they mean nothing, and why."""
+
+    route: str
+    keys: tuple[str, ...]
+    why: str
+
+
+ACCEPTED: tuple[Accepted, ...] = (
+    Accepted(
+        "GET /count",
+        ("limit", "offset"),
+        "whoever counts what it is about to page sends the same query; a total does not depend on the page. The "
+        "KernelCI server takes them for fields and answers 0 (kernelci.md 2.4)",
+    ),
+    Accepted(
+        "PUT /node/{id}, PUT /nodes/{id}, POST /subscribe/{channel}, GET /listen/{id}, …",
+        ("any",),
+        "these routes filter nothing; keys they do not know are ignored, as everywhere on the web",
+    ),
+)
+"""Exceptions from the rule that an unknown key is refused. No client of kernelci.md 10.1 to 10.4 needs another: every
+key they send there is a field, a path inside `data` or `artifacts`, `limit` or `offset`."""
+
+
+def accepted(route: str) -> frozenset[str]:
+    """The keys that a route ignores."""
+    return frozenset(k for a in ACCEPTED if a.route == route for k in a.keys)
+
+
+def decode_filters(pairs: Iterable[tuple[str, str]], fields: Fields, skip: Iterable[str] = ()) -> tuple[Filter, ...]:
+    """The filters of a query, all of which must hold; of a repeated key the last value counts. Keys in `skip` are
+    others' business. Raises Invalid that names the key."""
+    skipped = frozenset(skip)
+    last = {key: value for key, value in pairs if key not in skipped}
+    if len(last) > FILTERS_MAX:
+        raise Invalid("", f"a query has at most {FILTERS_MAX} filters")
+    return tuple(decode_filter(key, value, fields) for key, value in last.items())
+
+
+def decode_filter(key: str, value: str, fields: Fields) -> Filter:
+    """One condition. Raises Invalid that names the key."""
+    name, op = _split(key)
+    field = _find(key, name, fields)
+    if op == "re":
+        return Filter(field.path, "re", regex(value, key))
+    if op in ("in", "nin"):
+        many = tuple(_decode(key, field.type, op, part, fields) for part in value.split(","))
+        return Filter(field.path, cast(Operator, op), many)
+    if op == "int":
+        if field.type not in (Type.INT, Type.OPEN):
+            raise Invalid(key, f"{name} holds no integers")
+        return Filter(field.path, "eq", _integer(key, value))
+    if op in RANGES and fields.has_null and value == "null":
+        raise Invalid(key, "null has no place in an order")
+    return Filter(field.path, cast(Operator, op), _decode(key, field.type, op, value, fields))
+
+
+def _split(key: str) -> tuple[str, str]:
+    """The path and the operator. Exactly two parts around `__` are these; more are a path of an odd name."""
+    parts = key.split("__")
+    if len(parts) != 2:
+        return key, "eq"
+    name, op = parts
+    if op not in OPERATORS:
+        raise Invalid(_shown(key), f"unknown operator {_shown(op)!r}; there are {', '.join(OPERATORS)}")
+    return name, op
+
+
+def _find(key: str, name: str, fields: Fields) -> Field:
+    """The field a path names: a declared one, an element of a list, or anything inside an open object."""
+    if key.startswith("$"):
+        raise Invalid(_shown(key), "a key must not begin with $")
+    if len(name) > PATH_CHARS_MAX or name.count(".") >= PATH_STEPS_MAX:
+        raise Invalid(_shown(key), f"a path has at most {PATH_CHARS_MAX} characters and {PATH_STEPS_MAX} steps")
+    head, _, rest = name.partition(".")
+    field = fields.by_name.get(head)
+    if field is None:
+        there = ", ".join(n for n in fields.by_name if not n.startswith("_"))
+        raise Invalid(_shown(key), f"no such field: {_shown(head)!r}; there are {there}")
+    if not rest:
+        return field
+    inner = _INNER.get(field.type)
+    if inner is None or (field.type is Type.TEXTS and not (rest.isascii() and rest.isdecimal())):
+        raise Invalid(_shown(key), f"{head} has no members of that name")
+    return Field(f"{field.path}.{rest}", inner)
+
+
+_INNER = {Type.TEXTS: Type.TEXT, Type.OPEN: Type.OPEN, Type.URLS: Type.URLS}
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= 100 else text[:100] + "…"
+
+
+# Values
+
+
+def _decode(key: str, type: Type, op: str, value: str, fields: Fields) -> Any:
+    """A value as its field holds it."""
+    if value == "null" and fields.has_null:
+        return None
+    return _DECODERS[type](key, op, value, fields)
+
+
+def _decode_instant(key: str, op: str, value: str, fields: Fields) -> str:
+    try:
+        instant = read_instant(value)
+    except (ValueError, OverflowError) as error:
+        raise Invalid(key, f"not an ISO 8601 date: {_shown(value)!r}") from error
+    # Node instants are stored in whole milliseconds, so a finer one would never compare equal.
+    return stamp(to_milliseconds(instant) if fields.cuts_instants else instant)
+
+
+def _decode_id(key: str, op: str, value: str, fields: Fields) -> str:
+    id = value.lower()
+    if op not in RANGES and not is_node_id(id):
+        raise Invalid(key, f"not an id of 24 hex digits: {_shown(value)!r}")
+    return id
+
+
+_BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+
+
+def _decode_bool(key: str, op: str, value: str, fields: Fields) -> bool:
+    if op in RANGES:
+        raise Invalid(key, "a boolean has no order; use ne, in or nin")
+    if (flag := _BOOLEANS.get(value.lower())) is None:
+        raise Invalid(key, f"neither true nor false: {_shown(value)!r}")
+    return flag
+
+
+def _decode_open(key: str, op: str, value: str, fields: Fields) -> str | bool | int:
+    """Inside free data nothing tells a type but the text: booleans when equal, integers when compared, as sent in a
+    list (kernelci.md 3.6 and 3.8)."""
+    if op == "eq":
+        return {"true": True, "false": False}.get(value.lower(), value)
+    if op not in ("in", "nin") and value.isascii() and value.isdecimal():
+        return _integer(key, value)
+    return value
+
+
+_URL: TypeAdapter[Any] = TypeAdapter(WebUrl)
+
+
+def _decode_url(key: str, op: str, value: str, fields: Fields) -> str:
+    """Artifact URLs are stored normalised; one that is asked for is compared in the same form."""
+    try:
+        return str(_URL.validate_python(value))
+    except ValidationError:
+        return value
+
+
+_DIGITS = re.compile(r"[+-]?[0-9]{1,19}\Z", re.ASCII)
+
+
+def _integer(key: str, value: str) -> int:
+    if _DIGITS.match(value.strip()) is None or abs(number := int(value)) > INT_MAX:
+        raise Invalid(key, f"not an integer of 64 bits: {_shown(value)!r}")
+    return number
+
+
+_DECODERS: Mapping[Type, Callable[[str, str, str, Fields], Any]] = {
+    Type.TEXT: lambda key, op, value, fields: value,
+    Type.TEXTS: lambda key, op, value, fields: value,
+    Type.ID: _decode_id,
+    Type.INSTANT: _decode_instant,
+    Type.INT: lambda key, op, value, fields: _integer(key, value),
+    Type.BOOL: _decode_bool,
+    Type.OPEN: _decode_open,
+    Type.URLS: _decode_url,
+}
+
+
+# Parameters that are no filters
+
+LIMIT_DEFAULT = 50
+LIMIT_MAX = 10_000
+"""Largest page of a list; the manage page asks for 5,000. More is refused, since a shorter page reads as the last."""
+
+LIMIT: TypeAdapter[int] = TypeAdapter(Annotated[int, Rule(ge=1, le=LIMIT_MAX)])
+OFFSET: TypeAdapter[int] = TypeAdapter(Annotated[int, Rule(ge=0, le=INT_MAX)])
+FLAG: TypeAdapter[bool] = TypeAdapter(bool)
+
+
+def decode_param(pairs: Iterable[tuple[str, str]], name: str, adapter: TypeAdapter[T], default: T) -> T:
+    """The value of a parameter, `default` when it is not there; raises Malformed (422) with its place."""
+    value = dict(pairs).get(name)
+    if value is None:
+        return default
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        raise Malformed([{**p, "loc": ["query", name]} for p in problems_of(error, "query")]) from error
+
+
+def decode_count(name: str, text: str) -> int:
+    """A whole number that is not negative; raises Invalid (400) with its name."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise Invalid(name, "must be a whole number, not negative")
+    return int(text)

@@ -1,0 +1,112 @@
+"""KernelCI handlers of events: subscribe, listen, publish, and the log (kernelci.md 2.5 and 5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lib.dialects.kernelci.codec import encode_subscription
+from lib.dialects.kernelci.codec_event import decode_event_query, encode_beep, encode_event, encode_message
+from lib.dialects.kernelci.codec_query import FLAG, decode_param
+from lib.dialects.wire import Access, Reply, Request, Route, Wait, decode_body, problem, reply_json
+from lib.domain.hub import Hub
+from lib.domain.subscription import Poll
+from lib.errors import Malformed, NotFound
+from schemas.kernelci import EventRead, MessageRead, PublishIn, SubscriptionRead
+
+
+def subscribe(request: Request, hub: Hub) -> Reply:
+    """POST /subscribe/{channel}"""
+    promiscuous = decode_param(request.query, "promisc", FLAG, False)
+    channel = request.params["channel"]
+    made = hub.subscriptions.subscribe(request.caller, channel, request.now, promiscuous=promiscuous)
+    return reply_json(encode_subscription(made))
+
+
+def unsubscribe(request: Request, hub: Hub) -> Reply:
+    """POST and GET /unsubscribe/{id}: documented as the one, called as the other."""
+    hub.subscriptions.unsubscribe(request.caller, decode_subscription_id(request))
+    return reply_json(None)
+
+
+def listen(request: Request, hub: Hub) -> Reply | Wait:
+    """GET /listen/{id}: the next event, or BEEP once the poll has idled (kernelci.md 5.3).
+
+    An event counts as delivered when its response was handed over (`on_sent`); what the store is told of it, and of how
+    far an idle poll looked, is told behind the response (`after`).
+    """
+    poll = hub.subscriptions.listen(request.caller, decode_subscription_id(request), request.now)
+
+    def look(now: datetime) -> Reply | None:
+        return _look(hub, poll, now)
+
+    def idle() -> Reply:
+        return _beep(hub, poll, hub.clock())
+
+    return look(request.now) or Wait(frozenset((poll.channel,)), request.now + hub.policy.keep_alive, look, idle)
+
+
+def _look(hub: Hub, poll: Poll, now: datetime) -> Reply | None:
+    try:
+        event = hub.subscriptions.look(poll)
+    except NotFound:
+        # Superseded by a newer poll, or unsubscribed: this one ends, quietly.
+        return _beep(hub, poll, now)
+    if event is None:
+        return None
+    reply = reply_json(encode_message(event))
+    reply.on_sent = lambda: hub.subscriptions.sent(poll, event)
+    reply.after = lambda: hub.subscriptions.settle(poll, event.seq)
+    return reply
+
+
+def _beep(hub: Hub, poll: Poll, now: datetime) -> Reply:
+    reply = reply_json(encode_beep(poll.channel, hub.policy.source, hub.journal.ids.event(), now))
+    reply.after = lambda: hub.subscriptions.settle(poll, None)
+    return reply
+
+
+def publish(request: Request, hub: Hub) -> Reply:
+    """POST /publish/{channel}"""
+    wanted = decode_body(request, PublishIn)
+    hub.journal.publish(
+        request.caller, request.params["channel"], wanted.data, request.now,
+        type=wanted.type, source=wanted.source, attributes=wanted.attributes or {},
+    )  # fmt: skip
+    return reply_json(None)
+
+
+def find(request: Request, hub: Hub) -> Reply:
+    """GET /events: oldest first."""
+    query, with_nodes = decode_event_query(request.query)
+    docs = hub.journal.find(query)
+    nodes = hub.journal.nodes_of(docs) if with_nodes else None
+    return reply_json([encode_event(doc, nodes) for doc in docs])
+
+
+def decode_subscription_id(request: Request) -> int:
+    """The subscription id of the path; raises Malformed (422) for one that is no number."""
+    text = request.params["id"]
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise Malformed([problem("int_parsing", ["path", "sub_id"], "Input should be a valid integer", text)])
+    return int(text)
+
+
+_EVENT_PARAMS = (
+    "kind", "state", "result", "op", "name", "group", "owner", "channel", "node_id", "id", "ids", "path", "from",
+    "since", "after", "limit", "offset", "recursive", "data.<path>",
+)  # fmt: skip
+
+ROUTES = (
+    Route(
+        "POST", "/subscribe/{channel}", subscribe, "pubsub", Access.USER, gives=SubscriptionRead,
+        params=("promisc",), summary="Subscribe to a channel",
+    ),
+    Route("POST", "/unsubscribe/{id}", unsubscribe, "pubsub", Access.USER, gives=None, summary="End a subscription"),
+    Route("GET", "/unsubscribe/{id}", unsubscribe, "pubsub", Access.USER, gives=None, summary="End a subscription"),
+    Route("GET", "/listen/{id}", listen, "pubsub", Access.USER, gives=MessageRead, summary="Wait for the next event"),
+    Route(
+        "POST", "/publish/{channel}", publish, "pubsub", Access.USER, takes=PublishIn, gives=None,
+        summary="Publish an event",
+    ),
+    Route("GET", "/events", find, "pubsub", gives=list[EventRead], params=_EVENT_PARAMS, summary="Read the log"),
+)  # fmt: skip

@@ -1,0 +1,252 @@
+"""KernelCI wire models: the bodies the KernelCI API takes and gives (kernelci.md 2 and 4).
+
+Inputs are validated by these models; replies are written by the codec straight from stored documents, and their models
+here only document them. Called by `lib.dialects.kernelci`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, StringConstraints
+
+INT_MAX = 2**63 - 1
+"""Largest integer a store can index."""
+
+Kind = Literal["checkout", "kbuild", "job", "test", "regression", "process"]
+State = Literal["running", "available", "closing", "done"]
+Result = Literal["pass", "fail", "skip", "incomplete"]
+
+NodeId = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{24}$", to_lower=True)]
+WebUrl = AnyHttpUrl
+"""An http(s) URL; its text is the normalised form (`http://h` → `http://h/`)."""
+
+
+def _utc(instant: datetime) -> datetime:
+    """The instant in UTC; a naive one is UTC already (kernelci.md 4.1)."""
+    if instant.tzinfo is None:
+        return instant.replace(tzinfo=UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("should be a moment of the years 1 to 9999") from error
+
+
+Instant = Annotated[datetime, AfterValidator(_utc)]
+"""ISO 8601 (`T` or space, fraction, `Z` or offset, a date alone) or a unix number; aware UTC inside."""
+
+
+def _unique(names: list[str]) -> list[str]:
+    if len(set(names)) != len(names):
+        raise ValueError("items should be unique")
+    return names
+
+
+UniqueNames = Annotated[list[str], AfterValidator(_unique)]
+
+
+class NodeEdit(BaseModel):
+    """A node in a PUT: what it omits keeps its stored value or falls back to its default. Unknown keys are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: NodeId | None = None
+    kind: str = "node"
+    name: str
+    path: list[str] = []
+    group: str | None = None
+    parent: NodeId | None = None
+    state: State = "running"
+    result: Result | None = None
+    artifacts: dict[str, WebUrl] | None = {}
+    data: dict[str, Any] | None = {}
+    debug: dict[str, Any] | None = {}
+    jobfilter: list[str] | None = None
+    platform_filter: list[str] | None = []
+    created: Instant | None = None
+    updated: Instant | None = None
+    # A default that is no instant would make null acceptable; omitted means six hours from now.
+    timeout: Instant = Field(default=datetime.min.replace(tzinfo=UTC), json_schema_extra={"default": None})
+    holdoff: Instant | None = None
+    owner: str | None = None
+    submitter: str | None = None
+    treeid: str | None = None
+    user_groups: UniqueNames = []
+    processed_by_kcidb_bridge: bool = False
+    retry_counter: Annotated[int, Field(strict=True, ge=-INT_MAX, le=INT_MAX)] = 0
+
+
+class NodeIn(NodeEdit):
+    """A node in a POST or in a hierarchy: its path is given."""
+
+    path: list[str]
+
+
+class HierarchyIn(BaseModel):
+    """A tree of nodes. Documents the shape; the codec walks it without recursion. `child_nodes` may also be `{}`."""
+
+    node: NodeIn
+    child_nodes: list[HierarchyIn]
+
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\Z")
+
+
+def _email(text: str) -> str:
+    """An address with one `@`, its domain in lower case."""
+    if _EMAIL.match(text) is None:
+        raise ValueError("should be an email address")
+    name, _, domain = text.partition("@")
+    return f"{name}@{domain.lower()}"
+
+
+class RegisterIn(BaseModel):
+    """A new user account (kernelci.md 2.2). Whatever else is sent, `is_verified` included, is ignored."""
+
+    username: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    email: Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+    password: Annotated[str, StringConstraints(min_length=1)]
+    is_superuser: bool = False
+    groups: UniqueNames = []
+
+
+class LoginIn(BaseModel):
+    """The login form. A blank optional field counts as absent."""
+
+    username: Annotated[str, StringConstraints(min_length=1)]
+    password: Annotated[str, StringConstraints(min_length=1)]
+    grant_type: Literal["", "password"] = ""
+    scope: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+
+
+def _truthy(value: Any) -> Any:
+    if not value:
+        raise ValueError("should not be empty")
+    return value
+
+
+class PublishIn(BaseModel):
+    """An event to publish: `data` may be anything that is not empty, zero, false or null (kernelci.md 2.5)."""
+
+    data: Annotated[Any, AfterValidator(_truthy)]
+    type: str | None = None
+    source: str | None = None
+    attributes: dict[str, Any] | None = None
+
+
+class NodeOut(BaseModel):
+    """A node as it is read. Instants are naive UTC."""
+
+    id: str
+    kind: Kind
+    name: str
+    path: list[str]
+    group: str | None
+    parent: str | None
+    state: State
+    result: Result | None
+    artifacts: dict[str, str] | None
+    data: dict[str, Any] | None
+    debug: dict[str, Any] | None
+    jobfilter: list[str] | None
+    platform_filter: list[str] | None
+    created: datetime
+    updated: datetime
+    timeout: datetime
+    holdoff: datetime | None
+    owner: str | None
+    submitter: str | None
+    treeid: str | None
+    user_groups: list[str]
+    processed_by_kcidb_bridge: bool
+    retry_counter: int
+
+
+class NodePage(BaseModel):
+    """A page of nodes, oldest first; `total` counts all that match."""
+
+    items: list[NodeOut]
+    total: int
+    limit: int
+    offset: int
+
+
+class GroupRead(BaseModel):
+    """A group of users."""
+
+    id: str
+    name: str
+
+
+class UserRead(BaseModel):
+    """A user as others see it: never a password hash."""
+
+    id: str
+    email: str
+    is_active: bool
+    is_superuser: bool
+    is_verified: bool
+    username: str
+    groups: list[GroupRead]
+
+
+class UserItem(UserRead):
+    """A user in a list."""
+
+    revision_id: None = None
+
+
+class UserPage(BaseModel):
+    """A page of users, oldest first."""
+
+    items: list[UserItem]
+    total: int
+    limit: int
+    offset: int
+
+
+class TokenRead(BaseModel):
+    """What a login gives."""
+
+    access_token: str
+    token_type: Literal["bearer"]
+
+
+class SubscriptionRead(BaseModel):
+    """A subscription that was made."""
+
+    id: int
+    channel: str
+    user: str
+    promiscuous: bool
+
+
+class MessageRead(BaseModel):
+    """What a poll gives: `data` is a CloudEvent as a JSON text; its own `data` is `BEEP` when there was no event."""
+
+    type: Literal["message"]
+    pattern: None
+    channel: str
+    data: str
+
+
+class EventRead(BaseModel):
+    """An event of the log; `node` is the node it speaks of as it is now, when asked for."""
+
+    timestamp: datetime
+    sequence_id: int
+    channel: str
+    owner: str | None
+    data: Any
+    id: str
+    node: NodeOut | None = None
+
+
+class HelloRead(BaseModel):
+    """The greeting of the API's root."""
+
+    message: str

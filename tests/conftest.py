@@ -1,0 +1,59 @@
+"""What every test may ask for: a clock that stands, ids that count, a store in memory, a bus, a hub, a client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lib.domain.hub import Hub
+from lib.store.port import Store
+from lib.store.sqlite import SqliteStore
+from tests import build
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the replies of the golden cases")
+
+
+@pytest.fixture
+def clock() -> build.FixedClock:
+    return build.FixedClock()
+
+
+@pytest.fixture
+def ids() -> build.CountedIds:
+    return build.CountedIds()
+
+
+@pytest.fixture
+def store(clock: build.FixedClock) -> Iterator[Store]:
+    """A store in memory that runs every work twice, so that work which is not pure shows."""
+    store = SqliteStore("", clock=clock, rehearse=True)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def bus() -> build.RecordingBus:
+    return build.RecordingBus()
+
+
+@pytest.fixture
+def auth() -> build.PlainAuth:
+    return build.PlainAuth()
+
+
+@pytest.fixture
+def hub(
+    store: Store, bus: build.RecordingBus, auth: build.PlainAuth, clock: build.FixedClock, ids: build.CountedIds
+) -> Hub:
+    return Hub(store, bus, auth, clock=clock, ids=ids)
+
+
+@pytest.fixture
+def client(hub: Hub, clock: build.FixedClock) -> build.Client:
+    """A client of the whole edge."""
+    from functions import http, routes
+
+    return build.Client(http.Edge(hub, routes.table()), clock)
