@@ -1,0 +1,310 @@
+"""The ASGI shell: carries Requests in and Replies out of one process that serves everything (`make serve`).
+
+Quick routes are answered in the event loop, all others in a thread pool. A long poll costs a bell and a task, no
+thread: it is asked again, in a small pool of its own, when one of its channels has news. Bodies are limited while they
+arrive, streams are read no faster than the client takes them. ASGI 3 without a framework; made by `functions.local`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from functions.http import Edge, Held
+from functions.room import Room
+from functions.table import Found, Match
+from lib.dialects.wire import Headers, Reply, Request
+from lib.errors import Invalid, Refusal, TooLarge
+
+log = logging.getLogger(__name__)
+
+THREADS = 32
+"""Requests that may be with the store at once. Writers wait together for one commit, so many of them are cheap."""
+POLL_THREADS = 2
+"""Polls that look for news at once; requests never queue behind them."""
+BODY_SILENCE_S = 60
+"""A body of which nothing more arrives for so long is given up."""
+GRACE_S = 1
+"""How long released polls may take to answer."""
+
+T = TypeVar("T")
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+_END = b""
+
+
+class Gone(Exception):
+    """The client hung up before it had sent its request whole."""
+
+
+class AsgiShell:
+    """One ASGI application over one Edge. `release` is to be called in the loop when the server begins to stop."""
+
+    def __init__(self, edge: Edge, public_url: str = "", threads: int = THREADS) -> None:
+        self._edge = edge
+        self._public_url = public_url
+        self._pool = ThreadPoolExecutor(threads, "request")
+        self._pollers = ThreadPoolExecutor(POLL_THREADS, "poll")
+        self._room: Room | None = None
+        self._stop_watching: Callable[[], None] = lambda: None
+        self._closing = False
+        # Unique enough to find one request in a log, cheap enough to make for each.
+        self._run, self._serial = secrets.token_hex(3), itertools.count(1)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, _Line(receive, send))
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close"})
+
+    def release(self) -> None:
+        """Answer every poll now, and every later one at once: the server is about to stop."""
+        self._closing = True
+        if self._room is not None:
+            self._room.ring_all()
+
+    def _waiting_room(self) -> Room:
+        if self._room is None:
+            self._room = Room(
+                asyncio.get_running_loop(),
+                self._edge.hub.store.last,
+                lambda *work: self._in(self._pollers, *work),
+            )
+            self._stop_watching = self._edge.hub.bus.watch(self._room.wake)
+        return self._room
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        room = self._waiting_room()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.release()
+        self._stop_watching()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE_S):
+                while room.is_occupied:
+                    await asyncio.sleep(0.01)
+        await asyncio.to_thread(self._close_pools)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _close_pools(self) -> None:
+        self._pollers.shutdown()
+        self._pool.shutdown()
+
+    def _in(self, pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
+
+    async def _http(self, scope: Message, line: _Line) -> None:
+        match = self._edge.match(scope["method"], scope["path"])
+        request = self._request(scope)
+        try:
+            outcome = await self._outcome(request, match, line)
+            reply = await self._reply(outcome, line) if isinstance(outcome, Held) else outcome
+            if reply is not None:
+                await self._send(reply, line, request)
+        except Gone:
+            return
+        finally:
+            line.close()
+
+    def _request(self, scope: Message) -> Request:
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in scope["headers"]:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return Request(
+            scope["method"],
+            scope["path"],
+            scope["query_string"].decode("latin-1"),
+            headers,
+            b"",
+            self._edge.hub.clock(),
+            f"{self._run}-{next(self._serial):x}",
+            self._public_url or base_url(scope["scheme"], headers.get("host", "")),
+        )
+
+    async def _outcome(self, request: Request, match: Match, line: _Line) -> Reply | Held:
+        if type(match) is not Found:
+            return self._edge.answer(request, match)
+        route = match.bound.route
+        headers = request.headers
+        if "content-length" in headers or "transfer-encoding" in headers:
+            try:
+                request.body = await line.body(route.body_bytes_max, headers.get("content-length", ""))
+            except Refusal as error:
+                return self._edge.refuse(request, match, error)
+        if route.quick:
+            return self._edge.answer(request, match)
+        return await self._in(self._pool, self._edge.answer, request, match)
+
+    async def _reply(self, held: Held, line: _Line) -> Reply | None:
+        """Wait for the end of a poll; None when its client went away first."""
+        room, clock = self._waiting_room(), self._edge.hub.clock
+        bell = asyncio.Event()
+        line.on_gone(bell.set)
+        left_s = (held.until - clock()).total_seconds()
+        timer = asyncio.get_running_loop().call_later(max(0.0, left_s), bell.set)
+        try:
+            with room.seat(held.channels, bell):
+                while True:
+                    # Cleared before the look: news that comes during it rings again.
+                    bell.clear()
+                    reply = await self._in(self._pollers, held.poll, clock())
+                    if reply is not None:
+                        return reply
+                    if self._closing or clock() >= held.until:
+                        return await self._in(self._pollers, held.otherwise)
+                    if not line.is_gone:
+                        await bell.wait()
+                    if line.is_gone:
+                        held.drop()
+                        return None
+        finally:
+            timer.cancel()
+
+    async def _send(self, reply: Reply, line: _Line, request: Request) -> None:
+        if reply.on_sent is not None and await line.hung_up():
+            return
+        headers = list(encode_headers(reply.headers))
+        if reply.status >= 500:
+            headers.append((b"x-request-id", request.id.encode()))
+        body = reply.body
+        if isinstance(body, bytes):
+            if reply.status >= 200 and reply.status not in (204, 304):
+                headers.append((b"content-length", b"%d" % len(body)))
+            await line.send({"type": "http.response.start", "status": reply.status, "headers": headers})
+            await line.send({"type": "http.response.body", "body": body})
+        else:
+            await line.send({"type": "http.response.start", "status": reply.status, "headers": headers})
+            if not await self._stream(body, line, request):
+                return
+        self._follow_up(reply, request)
+
+    async def _stream(self, body: Iterable[bytes], line: _Line, request: Request) -> bool:
+        """Send chunk by chunk, each made in the pool once the one before was taken; whether all of them went out."""
+        line.watch()
+        chunks = iter(body)
+        try:
+            while chunk := await self._in(self._pool, _next, chunks):
+                await line.send({"type": "http.response.body", "body": chunk, "more_body": True})
+                if line.is_gone:
+                    return False
+        except Exception:
+            # The status is out already: all that is left is to cut the line, so that nobody takes this for the end.
+            log.exception("request=%s broke while it was streamed", request.id)
+            return False
+        finally:
+            if (close := getattr(chunks, "close", None)) is not None:
+                await self._in(self._pool, close)
+        await line.send({"type": "http.response.body", "body": b""})
+        return True
+
+    def _follow_up(self, reply: Reply, request: Request) -> None:
+        """Run what a reply wanted done after it was handed over."""
+        if reply.on_sent is not None:
+            _guarded(reply.on_sent, request.id)
+        if reply.after is not None:
+            try:
+                self._pool.submit(_guarded, reply.after, request.id)
+            except RuntimeError:  # the pools are closed: the process ends
+                _guarded(reply.after, request.id)
+
+
+class _Line:
+    """One request's side of a connection: its body, its reply, and whether the client is still there."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self.send = send
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def body(self, bytes_max: int, announced: str) -> bytes:
+        """The whole body. Raises TooLarge as soon as it is known to be, Invalid when it stops coming, Gone."""
+        if announced.isascii() and announced.isdecimal() and int(announced) > bytes_max:
+            raise _too_large(bytes_max)
+        chunks, size = [], 0
+        while True:
+            try:
+                async with asyncio.timeout(BODY_SILENCE_S):
+                    message = await self._receive()
+            except TimeoutError:
+                raise Invalid("", "the body did not arrive") from None
+            if message["type"] == "http.disconnect":
+                raise Gone
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > bytes_max:
+                raise _too_large(bytes_max)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def watch(self) -> asyncio.Task[None]:
+        """Begin to notice that the client hangs up; only after the body was read, or where there is none."""
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._until_gone())
+        return self._watcher
+
+    def on_gone(self, tell: Callable[[], None]) -> None:
+        self.watch().add_done_callback(lambda _: tell())
+
+    @property
+    def is_gone(self) -> bool:
+        return self._watcher is not None and self._watcher.done()
+
+    async def hung_up(self) -> bool:
+        """Whether the client is known to be gone, as of now: gives the watcher its turn first."""
+        self.watch()
+        await asyncio.sleep(0)
+        return self.is_gone
+
+    async def _until_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    def close(self) -> None:
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(f"a body here has at most {bytes_max} bytes")
+
+
+def _next(chunks: Iterator[bytes]) -> bytes:
+    """The next chunk that is not empty; an empty one at the end."""
+    return next((chunk for chunk in chunks if chunk), _END)
+
+
+def _guarded(work: Callable[[], None], id: str) -> None:
+    try:
+        work()
+    except Exception:
+        log.exception("request=%s: what follows its reply failed", id)
+
+
+@lru_cache(1024)
+def encode_headers(headers: Headers) -> tuple[tuple[bytes, bytes], ...]:
+    """A reply's headers as ASGI wants them. Most replies have the same few."""
+    return tuple((name.lower().encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers)
+
+
+_HOST = re.compile(r"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+
+
+@lru_cache(1024)
+def base_url(scheme: str, host: str) -> str:
+    """How the client reached us, as far as its Host header can be believed; without a slash at the end."""
+    return f"{scheme}://{host if _HOST.fullmatch(host) else 'localhost'}"

@@ -1,0 +1,151 @@
+"""The Flask shell: one cloud function of functions-framework, a request at a time in a thread of its server.
+
+Hides Flask. `main.py` makes each deployable function with `target`; nothing is opened before the first request. A
+function must not hold a request for long, so a long poll is looked at for at most two seconds and then answers BEEP.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+
+import flask
+
+from functions.http import Edge, Held
+from functions.table import Found
+from lib.clock import Clock
+from lib.dialects.wire import Reply, Request
+from lib.errors import Invalid, Refusal, TooLarge
+
+log = logging.getLogger(__name__)
+
+POLL_MAX = timedelta(seconds=2)
+POLL_EVERY_S = 0.05
+CHUNK_BYTES = 64 * 1024
+
+View = Callable[[flask.Request], flask.Response]
+_run, _serial = secrets.token_hex(3), itertools.count(1)
+
+
+def target(slice: str) -> View:
+    """The deployable function of a slice: a plain function that functions-framework finds by its name."""
+
+    def function(request: flask.Request) -> flask.Response:
+        from functions import wiring
+
+        try:
+            edge, public_url = wiring.shared().edge(slice), wiring.shared().settings.public_url
+        except Exception:
+            # A framework's own HTML page says less; the log says what is wrong with the deployment.
+            log.exception("the function %s cannot start", slice)
+            text = '{"code":500,"message":"Internal Server Error","detail":"Internal Server Error"}'
+            return flask.Response(text, 500, content_type="application/json")
+        return serve(edge, request, public_url)
+
+    function.__name__ = function.__qualname__ = slice
+    function.__doc__ = f"The slice `{slice}` of the hub as a cloud function."
+    return function
+
+
+def serve(edge: Edge, incoming: flask.Request, public_url: str = "") -> flask.Response:
+    """One request through the edge."""
+    match = edge.match(incoming.method, incoming.path)
+    request = _request(edge.hub.clock, incoming, public_url)
+    if type(match) is Found:
+        try:
+            request.body = _body(incoming, match.bound.route.body_bytes_max)
+        except Refusal as error:
+            return _response(edge.refuse(request, match, error), request.id)
+    outcome = edge.answer(request, match)
+    return _response(_reply(outcome, edge.hub.clock) if isinstance(outcome, Held) else outcome, request.id)
+
+
+def _request(clock: Clock, incoming: flask.Request, public_url: str) -> Request:
+    return Request(
+        incoming.method,
+        incoming.path,
+        incoming.query_string.decode("latin-1"),
+        {name.lower(): value for name, value in incoming.headers.items()},
+        b"",
+        clock(),
+        f"{_run}-{next(_serial):x}",
+        public_url or incoming.host_url.rstrip("/"),
+    )
+
+
+def _body(incoming: flask.Request, bytes_max: int) -> bytes:
+    """The whole body. Raises TooLarge as soon as it is known to be, Invalid when it does not arrive."""
+    if (incoming.content_length or 0) > bytes_max:
+        raise TooLarge(f"a body here has at most {bytes_max} bytes")
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        try:
+            chunk = incoming.stream.read(min(CHUNK_BYTES, bytes_max + 1 - size))
+        except Exception as error:  # werkzeug and the server each have errors of their own for a broken line
+            raise Invalid("", "the body did not arrive") from error
+        if not chunk:
+            return b"".join(chunks)
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > bytes_max:
+            raise TooLarge(f"a body here has at most {bytes_max} bytes")
+
+
+def _reply(held: Held, clock: Clock) -> Reply:
+    """The end of a poll, soon: news within two seconds, or what is said when there are none."""
+    until = min(held.until, clock() + POLL_MAX)
+    while True:
+        now = clock()
+        reply = held.poll(now)
+        if reply is not None:
+            return reply
+        if now >= until:
+            return held.otherwise()
+        time.sleep(POLL_EVERY_S)
+
+
+class _Response(flask.Response):
+    default_mimetype = None
+
+
+class _Sending:
+    """The chunks of a body, which know whether the last of them was taken."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = chunks
+        self.is_sent = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._chunks
+        self.is_sent = True
+
+    def close(self) -> None:
+        if (close := getattr(self._chunks, "close", None)) is not None:
+            close()
+
+
+def _response(reply: Reply, id: str) -> flask.Response:
+    is_whole = isinstance(reply.body, bytes)
+    sending = _Sending([reply.body] if isinstance(reply.body, bytes) else reply.body)
+    response = _Response(sending, reply.status, list(reply.headers))
+    if is_whole and reply.status not in (204, 304):
+        response.headers["content-length"] = str(len(reply.body))  # type: ignore[arg-type]
+    if reply.status >= 500:
+        response.headers["x-request-id"] = id
+
+    @response.call_on_close
+    def follow_up() -> None:
+        steps = (reply.on_sent, reply.after) if sending.is_sent else ()
+        for step in steps:
+            try:
+                if step is not None:
+                    step()
+            except Exception:
+                log.exception("request=%s: what follows its reply failed", id)
+
+    return response

@@ -1,0 +1,208 @@
+"""Settings: one table, read once from the environment and `.env`, every fault reported together.
+
+The environment wins over `.env`. An empty value counts as not set, since compose files pass those on. Names without
+`HUB_` are KernelCI's own (kernelci.md 8 and 9), so that its environment files work here. Called by `wiring` and the
+commands; `docs/settings.md` says the same for people, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+
+ALGORITHMS = ("HS256", "HS384", "HS512")
+KEEP_ALIVE_S_MAX = 3600
+"""A poll is never held longer, whatever KEEP_ALIVE_PERIOD says: nobody waits for an answer for ever."""
+SECRET_BYTES_WANTED = 32
+"""HS256 is as strong as its key up to this length (RFC 7518, 3.2)."""
+
+
+class Bind(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a deployment fixes. `notes` are things an operator should hear once."""
+
+    bind: Bind
+    store: str
+    bus: str
+    public_url: str
+    admin_username: str
+    admin_email: str
+    admin_password: str
+    secret_key: str
+    unified_secret: str
+    algorithm: str
+    token_expires_s: int | None
+    keep_alive: timedelta
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+class Faulty(Exception):
+    """The environment cannot be used; `faults` has one line for each reason, never a secret value."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+Parse = Callable[[str], Any]
+
+
+class Setting(NamedTuple):
+    """One line of the table. `parse` raises ValueError with what the value must be."""
+
+    name: str
+    default: str
+    unit: str
+    help: str
+    parse: Parse = str
+    synonym: str = ""
+
+
+def _bind(text: str) -> Bind:
+    host, _, port = text.rpartition(":")
+    if not re.fullmatch(r"([0-9]{1,3}\.){3}[0-9]{1,3}", host) or not all(int(part) <= 255 for part in host.split(".")):
+        raise ValueError("must be an IPv4 address and a port, like 127.0.0.1:8080")
+    if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        raise ValueError("must end in a port from 0 to 65535, like 127.0.0.1:8080")
+    return Bind(host, int(port))
+
+
+def _url(text: str) -> str:
+    if not re.match(r"[a-z][a-z0-9+.-]*:", text):
+        raise ValueError("must be a URL, like sqlite:///var/hub.db")
+    return text
+
+
+def _http_url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http or https URL without a query, like https://hub.example.org")
+    return text.rstrip("/")
+
+
+def _algorithm(text: str) -> str:
+    if text not in ALGORITHMS:
+        raise ValueError(f"must be one of {', '.join(ALGORITHMS)}")
+    return text
+
+
+def _natural(text: str) -> int:
+    if text.lower() == "none":
+        return 0
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ValueError("must be a whole number, 0 or more")
+    return int(text)
+
+
+def _keep_alive(text: str) -> timedelta:
+    seconds = _natural(text)
+    if seconds > KEEP_ALIVE_S_MAX:
+        raise ValueError(f"must be at most {KEEP_ALIVE_S_MAX}")
+    return timedelta(seconds=seconds or KEEP_ALIVE_S_MAX)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("HUB_BIND", "127.0.0.1:8080", "IPv4:port", "where `make serve` listens", _bind),
+    Setting("HUB_STORE", "sqlite:///var/hub.db", "URL", "the store; a relative path is below the working folder", _url),
+    Setting("HUB_BUS", "embedded", "URL", "the bus; `embedded` is this machine's, by way of the store"),
+    Setting("HUB_PUBLIC_URL", "", "URL", "how clients reach the hub; by default what each request says", _http_url),
+    Setting("HUB_ADMIN_PASSWORD", "", "text", "password of the first administrator; by default one is made up",
+            synonym="KCI_INITIAL_PASSWORD"),
+    Setting("HUB_ADMIN_USERNAME", "admin", "text", "name of the first administrator",
+            synonym="KCI_INITIAL_ADMIN_USERNAME"),
+    Setting("HUB_ADMIN_EMAIL", "", "text", "address of the first administrator; by default <name>@kernelci.org",
+            synonym="KCI_INITIAL_ADMIN_EMAIL"),
+    Setting("SECRET_KEY", "", "text", "signs tokens; at home made once and kept beside the store, else required"),
+    Setting("UNIFIED_SECRET", "", "text", "a second key whose tokens are accepted too"),
+    Setting("ALGORITHM", "HS256", "name", "how tokens are signed: HS256, HS384 or HS512", _algorithm),
+    Setting("ACCESS_TOKEN_EXPIRE_MINUTES", "none", "minutes", "lifetime of a token; 0 or none: no end", _natural),
+    Setting("ACCESS_TOKEN_EXPIRE_SECONDS", "none", "seconds", "the same in seconds; wins over minutes", _natural),
+    Setting("KEEP_ALIVE_PERIOD", "45", "seconds", "how long a poll idles before it answers BEEP; 0: an hour",
+            _keep_alive),
+    Setting("CLOUD_EVENTS_SOURCE", "https://api.kernelci.org/", "URI", "`source` of the hub's events"),
+)  # fmt: skip
+
+UNUSED: Mapping[str, str] = {
+    "REDIS_HOST": "there is no Redis here: HUB_BUS names the bus",
+    "MONGO_SERVICE": "there is no MongoDB here: HUB_STORE names the store",
+}
+"""Names of KernelCI's environment that are accepted, and why they do nothing."""
+
+
+def read(environ: Mapping[str, str] | None = None, dotenv: str | Path = ".env") -> Settings:
+    """The settings of this process. Raises Faulty with all faults at once."""
+    given = {**_from_file(dotenv), **(os.environ if environ is None else environ)}
+    given = {name: value for name, value in given.items() if value.strip()}
+    found: dict[str, Any] = {}
+    faults: list[str] = []
+    for setting in SETTINGS:
+        name = setting.name if setting.name in given or setting.synonym not in given else setting.synonym
+        text = given.get(name, setting.default)
+        try:
+            found[setting.name] = text if setting.parse is str or not text else setting.parse(text.strip())
+        except ValueError as error:
+            faults.append(f"{name} {error}")
+    if faults:
+        raise Faulty(faults)
+    return _assemble(found, notes=_notes(given))
+
+
+def _from_file(path: str | Path) -> dict[str, str]:
+    """The pairs of a `.env` file, taken literally: a `$` in a secret is a `$`."""
+    try:
+        pairs = dotenv_values(path, interpolate=False) if Path(path).is_file() else {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise Faulty([f"{path} cannot be read: {error}"]) from error
+    return {name: value for name, value in pairs.items() if value is not None}
+
+
+def _assemble(found: Mapping[str, Any], notes: tuple[str, ...]) -> Settings:
+    expires_s = found["ACCESS_TOKEN_EXPIRE_SECONDS"] or found["ACCESS_TOKEN_EXPIRE_MINUTES"] * 60
+    username = found["HUB_ADMIN_USERNAME"]
+    return Settings(
+        bind=found["HUB_BIND"],
+        store=found["HUB_STORE"],
+        bus=found["HUB_BUS"],
+        public_url=found["HUB_PUBLIC_URL"],
+        admin_username=username,
+        admin_email=found["HUB_ADMIN_EMAIL"] or f"{username}@kernelci.org",
+        admin_password=found["HUB_ADMIN_PASSWORD"],
+        secret_key=found["SECRET_KEY"],
+        unified_secret=found["UNIFIED_SECRET"],
+        algorithm=found["ALGORITHM"],
+        token_expires_s=expires_s or None,
+        keep_alive=found["KEEP_ALIVE_PERIOD"],
+        source=found["CLOUD_EVENTS_SOURCE"],
+        notes=notes,
+    )
+
+
+def _notes(given: Mapping[str, str]) -> tuple[str, ...]:
+    """What is no fault and yet worth a line at the start."""
+    notes = [f"{name} is set and not used: {why}" for name, why in UNUSED.items() if name in given]
+    known = {name for s in SETTINGS for name in (s.name, s.synonym)}
+    # Only a note: a platform may inject names of its own (Kubernetes does for a service called `hub`).
+    for name in sorted(n for n in given if n.startswith("HUB_") and n not in known):
+        near = difflib.get_close_matches(name, known, 1)
+        notes.append(f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else ""))
+    secret = given.get("SECRET_KEY")
+    if secret and len(secret.encode()) < SECRET_BYTES_WANTED:
+        notes.append(f"SECRET_KEY is short: {SECRET_BYTES_WANTED} random bytes or more make tokens hard to forge")
+    return tuple(notes)

@@ -1,0 +1,130 @@
+"""From settings to a Hub: opens the adapters a deployment names, once, on first use.
+
+The only caller of the `open_*` functions. Safe to share between threads; nothing is opened by importing it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from functions import output, routes
+from functions.http import Counts, Edge
+from functions.settings import Faulty, Settings, read
+from lib.auth.open import open_auth
+from lib.clock import Clock
+from lib.clock import now as wall_clock
+from lib.domain.hub import Hub, Policy
+from lib.messaging.open import open_bus
+from lib.store.open import open_store
+
+SECRET_BYTES = 32
+SECRET_CHARS_MIN = 32
+
+
+class Wiring:
+    """One process's Hub and its edges, made from its settings when first asked for."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock = wall_clock, say: Callable[[str], object] | None = None
+    ) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._say = say
+        self._lock = threading.RLock()
+        self._hub: Hub | None = None
+        self._edges: dict[str, Edge] = {}
+        self.counts = Counts()
+
+    @property
+    def hub(self) -> Hub:
+        """The Hub. Raises Faulty when there is no secret key, and what the adapters raise when they cannot open."""
+        with self._lock:
+            if self._hub is None:
+                self._hub = self._build()
+            return self._hub
+
+    def edge(self, slice: str = routes.WHOLE) -> Edge:
+        """The edge of one slice, or of all."""
+        edge = self._edges.get(slice)
+        if edge is not None:
+            return edge
+        with self._lock:
+            return self._edges.setdefault(slice, Edge(self.hub, routes.table(slice), self.counts, self._say))
+
+    def _build(self) -> Hub:
+        settings = self.settings
+        if not settings.secret_key:
+            raise Faulty(["SECRET_KEY is required here"])
+        auth = open_auth(
+            settings.secret_key,
+            algorithm=settings.algorithm,
+            expires_s=settings.token_expires_s,
+            unified_secret=settings.unified_secret,
+        )
+        store = open_store(settings.store, clock=self._clock)
+        try:
+            bus = open_bus(settings.bus, settings.store)
+        except BaseException:
+            store.close()
+            raise
+        policy = Policy(source=settings.source, keep_alive=settings.keep_alive)
+        return Hub(store, bus, auth, clock=self._clock, policy=policy)
+
+
+_shared: list[Wiring] = []
+_shared_lock = threading.Lock()
+
+
+def shared() -> Wiring:
+    """The wiring of a cloud function, which has no other place to keep it. Raises Faulty."""
+    if not _shared:
+        with _shared_lock:
+            if not _shared:
+                if not logging.root.handlers:
+                    output.start_log()
+                _shared.append(Wiring(read()))
+    return _shared[0]
+
+
+def at_home(settings: Settings) -> Settings:
+    """The settings of a hub on this machine: a secret key that nobody gave is made once and kept. Raises Faulty."""
+    scheme, _, path = settings.store.partition("://")
+    if settings.secret_key or scheme != "sqlite":
+        return settings
+    # A store in memory forgets its users, so their tokens may end with it.
+    secret = _kept_secret(Path(path[1:])) if path else secrets.token_hex(SECRET_BYTES)
+    return replace(settings, secret_key=secret)
+
+
+def _kept_secret(store: Path) -> str:
+    """The key beside the store, in a file only its owner may read."""
+    path = store.with_name(f"{store.name}.secret")
+    try:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        # Written whole beside its place and then linked there: two first starts agree on one key.
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        if not path.exists():
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                os.write(handle, f"{secrets.token_hex(SECRET_BYTES)}\n".encode())
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            try:
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        secret = path.read_text().strip()
+    except OSError as error:
+        raise Faulty([f"{path} cannot be used to keep the secret key: {error.strerror}"]) from error
+    if len(secret) < SECRET_CHARS_MIN:
+        raise Faulty([f"{path} does not hold a secret key; remove it to have a new one made (tokens end with it)"])
+    return secret

@@ -1,0 +1,167 @@
+"""The real thing: a hub of its own for each test, and the cloud functions over a store of the same kind."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+
+ROOT = Path(__file__).parents[2]
+START_S = 20
+SECRET_KEY = secrets.token_hex(32)
+
+
+class Hub:
+    """`python -m functions.local` in a folder of its own: environment, start, stop, what it said."""
+
+    def __init__(self, folder: Path, module: str = "functions.local") -> None:
+        self.folder, self.module = folder, module
+        self.env = {
+            "PATH": os.environ.get("PATH", ""),
+            "PYTHONPATH": str(ROOT),
+            "PYTHONWARNINGS": os.environ.get("PYTHONWARNINGS", ""),
+            "HUB_BIND": "127.0.0.1:0",
+            "HUB_STORE": "sqlite:///var/hub.db",
+        }
+        self.process: subprocess.Popen[str] | None = None
+        self.url = self.token = self.password = self.said = ""
+        self.log = folder / "log"
+
+    def start(self, **env: str) -> Hub:
+        """Start it, again perhaps, and wait until it says where it is."""
+        if self.process is not None and self.process.stdout is not None:
+            self.process.stdout.close()
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", self.module], cwd=self.folder, env={**self.env, **env},
+                stdout=subprocess.PIPE, stderr=log, text=True,
+            )  # fmt: skip
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.startswith("Tributary serves http://"), self.log.read_text()
+        self.url = line.split()[2]
+        self.said = line
+        if not self.token:
+            # The first start says more; wait for its last line.
+            while not line.startswith("These are shown"):
+                line = self.process.stdout.readline()
+                assert line, self.log.read_text()
+                self.said += line
+            self.token = self.told("Token")
+            self.password = self.told("Password")
+        return self
+
+    def told(self, name: str) -> str:
+        """What it said after `name: `, or nothing."""
+        found = re.search(rf"^{name}: (\S+)$", self.said, re.MULTILINE)
+        return found[1] if found else ""
+
+    def stop(self, number: int = signal.SIGTERM) -> float:
+        """Tell it to stop; gives the seconds that took. What else it said is in `said`."""
+        assert self.process is not None
+        began = time.monotonic()
+        self.process.send_signal(number)
+        rest, _ = self.process.communicate(timeout=30)
+        self.said += rest
+        return time.monotonic() - began
+
+    def kill(self) -> None:
+        """End it without a word."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.communicate()
+
+    def close(self) -> None:
+        self.kill()
+        if self.process is not None and self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def admin(self, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        """One command of `functions.admin` on the same store."""
+        return subprocess.run(
+            [sys.executable, "-m", "functions.admin", *arguments], cwd=self.folder, env={**self.env, **env},
+            input=stdin, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+
+    def token_of(self, username: str) -> str:
+        """A token of a user."""
+        done = self.admin("token", username)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def lines(self) -> list[str]:
+        """What it logged so far."""
+        return self.log.read_text().splitlines()
+
+
+@pytest.fixture
+def hub_folder(tmp_path: Path) -> Iterator[Hub]:
+    """A hub that was not started yet."""
+    hub = Hub(tmp_path)
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def server(hub_folder: Hub) -> Hub:
+    """A running hub with nothing in it: `url`, `token` of its administrator, `token_of(username)`."""
+    return hub_folder.start()
+
+
+Deploy = Callable[..., str]
+
+
+@pytest.fixture
+def deploy(tmp_path: Path) -> Iterator[Deploy]:
+    """Start a cloud function under functions-framework; gives its URL. All share one store."""
+    with ExitStack() as stack:
+
+        def start(target: str, **env: str) -> str:
+            port = _free_port()
+            log = stack.enter_context((tmp_path / f"{target}.log").open("w"))
+            process = subprocess.Popen(
+                [str(Path(sys.executable).with_name("functions-framework")), "--source", str(ROOT / "main.py"),
+                 "--target", target],
+                env={"PATH": os.environ.get("PATH", ""), "HOST": "127.0.0.1", "PORT": str(port),
+                     "HUB_STORE": f"sqlite:///{tmp_path}/functions.db", "SECRET_KEY": SECRET_KEY, **env},
+                stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+            stack.callback(_end, process)
+            _wait_for(port, process, tmp_path / f"{target}.log")
+            return f"http://127.0.0.1:{port}"
+
+        yield start
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a server and its workers, which are a process group of their own."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + START_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            requests.get(f"http://127.0.0.1:{port}/robots.txt", timeout=5)
+            return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise AssertionError(log.read_text())

@@ -1,0 +1,165 @@
+"""A player of the KernelCI Python client: the same requests, headers, retries and readings of replies.
+
+The client itself is on no registry. What it sends is kernelci.md 10.1 and 10.2: a new session a call, `Authorization`
+only when a token is configured, JSON bodies, empty POSTs with `Content-Length: 0`, booleans as Python prints them,
+dates as `str(datetime)`, every verb retried on 500, 502, 503, 504 and 521.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+RETRIED = (500, 502, 503, 504, 521)
+OPERATORS = (("!=", "__ne"), ("=~", "__re"), (">=", "__gte"), ("<=", "__lte"), (">", "__gt"), ("<", "__lt"), ("=", ""))
+PAGE = 100
+INHERITED = (
+    "kernel_revision", "arch", "defconfig", "config_full", "compiler", "platform", "runtime", "device",
+)  # fmt: skip
+"""Data keys that the nodes of a submitted hierarchy take from their root."""
+
+
+class Refused(Exception):
+    """The server's `detail`, as the client raises it."""
+
+
+class Player:
+    """One configured client of one API."""
+
+    def __init__(self, url: str, token: str | None = None, version: str = "latest", timeout: float = 60) -> None:
+        self.base = f"{url.rstrip('/')}/{version}/"
+        self.token, self.timeout = token, timeout
+        self.statuses: list[int] = []
+
+    def _call(self, method: str, path: str, *, params: Any = None, body: Any = None, form: Any = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        retry = Retry(total=5, backoff_factor=1, status_forcelist=RETRIED, allowed_methods=None)
+        with requests.Session() as session:
+            session.mount("http://", HTTPAdapter(max_retries=retry))
+            data = form
+            if body is not None:
+                data, headers["Content-Type"] = json.dumps(body), "application/json"
+            reply = session.request(
+                method, self.base + path.lstrip("/"), params=params, data=data, headers=headers, timeout=self.timeout
+            )
+        self.statuses.append(reply.status_code)
+        if reply.status_code >= 400:
+            raise Refused(reply.json()["detail"])
+        return reply.json() if reply.content else None
+
+    # Users
+    def hello(self) -> Any:
+        return self._call("GET", "/")
+
+    def login(self, username: str, password: str) -> str:
+        form = {"username": username, "password": password}
+        return self._call("POST", "user/login", form=form)["access_token"]
+
+    def whoami(self) -> Any:
+        return self._call("GET", "/whoami")
+
+    def user_add(self, username: str, email: str, password: str, **more: Any) -> Any:
+        return self._call(
+            "POST", "user/register", body={"username": username, "email": email, "password": password, **more}
+        )
+
+    def user_find(self, **attributes: Any) -> Any:
+        return self._call("GET", "users", params=attributes)["items"]
+
+    # Nodes
+    def get(self, id: str) -> Any:
+        return self._call("GET", f"node/{id}")
+
+    def submit(self, node: dict[str, Any]) -> Any:
+        """POST a node without an id; PUT the complete one back otherwise."""
+        if "id" not in node:
+            return self._call("POST", "node", body=node)
+        assert "result" in node
+        return self._call("PUT", f"node/{node['id']}", body=node)
+
+    def update(self, node: dict[str, Any], noevent: bool = False) -> Any:
+        """PUT, as the library does it: a node that has a result now is no longer timed out."""
+        data = node.get("data") or {}
+        if node.get("result") != "incomplete" and data.get("error_code") == "node_timeout":
+            data["error_code"] = data["error_msg"] = None
+        params = {"noevent": "true"} if noevent else None
+        return self._call("PUT", f"node/{node['id']}", params=params, body=node)
+
+    def submit_hierarchy(self, root_id: str, results: dict[str, Any]) -> Any:
+        """GET the node twice and its parent, then PUT the whole tree with the root done."""
+        self.get(root_id)
+        root = self.get(root_id)
+        if root["parent"]:
+            self.get(root["parent"])
+        root.update(result=results["result"], state="done")
+        inherited = {key: (root["data"] or {}).get(key) for key in INHERITED}
+
+        def branch(item: dict[str, Any], path: list[str]) -> dict[str, Any]:
+            here = [*path, item["name"]]
+            node = {
+                "kind": item.get("kind", "test"),
+                "name": item["name"],
+                "path": here,
+                "group": root["name"],
+                "state": "done",
+                "result": item["result"],
+                "data": dict(inherited),
+                "processed_by_kcidb_bridge": False,
+            }
+            return {"node": node, "child_nodes": [branch(c, here) for c in item.get("child_nodes", ())]}
+
+        tree = {"node": root, "child_nodes": [branch(c, root["path"]) for c in results.get("child_nodes", ())]}
+        return self._call("PUT", f"nodes/{root_id}", body=tree)
+
+    def find(self, *attributes: str, limit: int | None = None, offset: int = 0) -> list[Any]:
+        """One page, or without a limit every page of 100 until a short one."""
+        if limit is not None:
+            params = [*translated(attributes), *([("offset", str(offset))] if offset else []), ("limit", str(limit))]
+            return self._call("GET", "nodes", params=params)["items"]
+        found: list[Any] = []
+        while True:
+            page = [*translated(attributes), ("limit", str(PAGE)), ("offset", str(len(found)))]
+            items = self._call("GET", "nodes", params=page)["items"]
+            found += items
+            if len(items) < PAGE:
+                return found
+
+    def findfast(self, *attributes: str) -> list[Any]:
+        return self._call("GET", "nodes/fast", params=translated(attributes))
+
+    def count(self, *attributes: str) -> int:
+        return self._call("GET", "count", params=translated(attributes))
+
+    # Events
+    def subscribe(self, channel: str, promisc: bool | None = None) -> int:
+        return self._call("POST", f"subscribe/{channel}", params={"promisc": promisc} if promisc else None)["id"]
+
+    def receive(self, subscription: int, *, block: bool = True) -> Any:
+        """The next event, past every BEEP; without `block` the reply to one poll, None for a BEEP."""
+        while True:
+            message = self._call("GET", f"listen/{subscription}")
+            event = json.loads(message["data"])
+            if event.get("data") != "BEEP":
+                return event
+            if not block:
+                return None
+
+    def send(self, channel: str, data: Any, **more: Any) -> None:
+        self._call("POST", f"publish/{channel}", body={"data": data, **more})
+
+    def unsubscribe(self, subscription: int) -> None:
+        self._call("POST", f"unsubscribe/{subscription}")
+
+
+def translated(attributes: tuple[str, ...]) -> list[tuple[str, str]]:
+    """`name=~x86` → ("name__re", "x86"), as the command line spells conditions."""
+    pairs = []
+    for attribute in attributes:
+        sign, suffix = next((s, x) for s, x in OPERATORS if s in attribute)
+        name, _, value = attribute.partition(sign)
+        pairs.append((name.strip() + suffix, value.strip()))
+    return pairs

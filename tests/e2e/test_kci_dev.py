@@ -1,0 +1,70 @@
+"""KernelCI's own command line, as it is on PyPI, against the real server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .player import Player
+
+REVISION = {"tree": "mainline", "url": "git://example.org/linux.git", "branch": "master", "commit": "2a987e65"}
+NODE = {"kind": "checkout", "name": "checkout", "path": ["checkout"]}
+
+
+@pytest.fixture
+def lab(server) -> Player:
+    return Player(server.url, server.token)
+
+
+@pytest.fixture
+def kci_dev(server, tmp_path):
+    """Runs `kci-dev`; gives what it printed."""
+    settings = tmp_path / "kci-dev.toml"
+    settings.write_text(
+        f'default_instance = "local"\n[local]\npipeline = "{server.url}/"\napi = "{server.url}/"\n'
+        f'token = "{server.token}"\n'
+    )
+    command = str(Path(sys.executable).with_name("kci-dev"))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [command, "--settings", str(settings), "maestro", "results", *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=tmp_path,
+        )
+
+    return run
+
+
+def ids(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """The ids of the nodes it printed."""
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [node["id"] for node in json.loads(done.stdout)]
+
+
+def test_results_of_one_node(kci_dev, lab):
+    node = lab.submit({**NODE, "data": {"kernel_revision": REVISION}})
+    assert ids(kci_dev("--nodeid", node["id"])) == [node["id"]]
+    unknown = kci_dev("--nodeid", "f" * 24)
+    assert unknown.returncode != 0 and "not found" in unknown.stderr
+
+
+def test_results_of_many_nodes(kci_dev, lab):
+    made = [
+        lab.submit({**NODE, "name": f"n{i}", "result": ("pass", "fail")[i % 2], "data": {"kernel_revision": REVISION}})[
+            "id"
+        ]
+        for i in range(60)
+    ]
+    assert ids(kci_dev("--nodes")) == made[:50]
+    assert ids(kci_dev("--nodes", "--offset", "50")) == made[50:]
+    assert ids(kci_dev("--nodes", "--filter", "result=fail")) == made[1::2]
+    assert ids(kci_dev("--nodes", "--no-paginate", "--tree", "mainline", "--start-date", "2020-01-01")) == made
+    assert kci_dev("--nodes", "--no-paginate", "--count", "--end-date", "2020-01-01").stdout.strip() == "0"
+    assert "no such field" in kci_dev("--nodes", "--filter", "status=fail").stderr

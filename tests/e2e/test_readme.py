@@ -1,0 +1,57 @@
+"""The README's five minutes, run as they stand: each command, and the output it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+from .conftest import ROOT
+
+SECTION = "## Five minutes with curl"
+VOLATILE = (
+    (r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
+    (r"[0-9a-f]{24}", "ID"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(\+00:00)?", "TIME"),
+)
+
+
+def steps() -> list[tuple[str, str]]:
+    """The commands of the section with the output shown below each."""
+    text = (ROOT / "README.md").read_text().partition(SECTION)[2].partition("\n## ")[0]
+    found: list[tuple[str, str]] = []
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            lines = part.splitlines(keepends=True)
+            end = next(n for n in range(1, len(lines) + 1) if is_whole("".join(lines[:n])))
+            found.append(("".join(lines[:end]), "".join(lines[end:])))
+    return found
+
+
+def is_whole(command: str) -> bool:
+    """Whether the shell would run it, rather than wait for more."""
+    checked = subprocess.run(["bash", "-n"], input=command, capture_output=True, text=True)
+    return checked.returncode == 0 and not checked.stderr and not command.endswith("\\\n")
+
+
+def settled(text: str) -> str:
+    """Output without what differs from run to run."""
+    for pattern, name in VOLATILE:
+        text = re.sub(pattern, name, text)
+    return text.strip()
+
+
+def test_the_readme_tells_the_truth(server):
+    found = steps()
+    assert len(found) > 10
+    script = ["set -e"]
+    for command, _ in found:
+        script += [command.replace(".venv/bin/python", sys.executable), "echo; echo ----"]
+    env = {**os.environ, **server.env, "HUB": f"{server.url}/latest", "TOKEN": server.token}
+    done = subprocess.run(
+        ["bash"], input="\n".join(script), capture_output=True, text=True, env=env, cwd=server.folder, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    shown = done.stdout.split("----\n")[:-1]
+    assert [settled(s) for s in shown] == [settled(output) for _, output in found]

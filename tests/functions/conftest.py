@@ -1,0 +1,69 @@
+"""A toy dialect, so that the edge is tested without a real one."""
+
+from __future__ import annotations
+
+import pytest
+
+from functions.http import Edge
+from functions.table import Bound, Table
+from lib.dialects.wire import Access, Dialect, Reply, Request, Route, reply_json
+from lib.domain.hub import Hub
+from lib.errors import Invalid, NotFound, Unavailable, Unserved
+
+
+def echo(request: Request, hub: Hub) -> Reply:
+    return reply_json({"params": dict(request.params), "body": len(request.body), "query": request.query})
+
+
+def whoami(request: Request, hub: Hub) -> Reply:
+    return reply_json(request.caller.username)
+
+
+FAULTS = {
+    "invalid": Invalid("a.b", "must be one"),
+    "missing": NotFound("node", "7"),
+    "away": Unavailable("the disk is full"),
+    "unserved": Unserved("node declares no shape"),
+    "bug": KeyError("secret-value"),
+    "deep": RecursionError("secret-value"),
+}
+
+
+def fail(request: Request, hub: Hub) -> Reply:
+    raise FAULTS[request.params["how"]]
+
+
+def bearer(request: Request) -> str | None:
+    return request.headers.get("authorization", "").removeprefix("Bearer ") or None
+
+
+def refuse(error: Exception, status: int) -> Reply:
+    return reply_json({"toy": str(error)}, status)
+
+
+ROUTES = (
+    Route("GET", "/thing/{id}", echo, "a", quick=True),
+    Route("PATCH", "/thing/mine", echo, "a"),
+    Route("PUT", "/thing/{id}", echo, "a", body_bytes_max=10),
+    Route("GET", "/files/{rest:path}", echo, "a"),
+    Route("GET", "/fail/{how}", fail, "a"),
+    Route("GET", "/user", whoami, "b", Access.USER),
+    Route("GET", "/verified", whoami, "b", Access.VERIFIED),
+    Route("GET", "/super", whoami, "b", Access.SUPER),
+)
+
+TOY = Dialect("toy", ROUTES, bearer, refuse, slash="redirect")
+
+
+def table_of(*routes: Route, dialect: Dialect = TOY) -> Table:
+    return Table([Bound(route.path, route, dialect) for route in routes])
+
+
+@pytest.fixture
+def lines() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def edge(hub: Hub, lines: list[str]) -> Edge:
+    return Edge(hub, table_of(*ROUTES), say=lines.append)

@@ -1,0 +1,130 @@
+"""The settings: one table, read once, all faults together."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from functions.settings import SETTINGS, Bind, Faulty, Settings, read
+
+
+def of(tmp_path: Path | None = None, **environ: str) -> Settings:
+    return read(environ, (tmp_path or Path("/nonexistent")) / ".env")
+
+
+def test_the_defaults():
+    settings = of()
+    assert settings == Settings(
+        bind=Bind("127.0.0.1", 8080),
+        store="sqlite:///var/hub.db",
+        bus="embedded",
+        public_url="",
+        admin_username="admin",
+        admin_email="admin@kernelci.org",
+        admin_password="",
+        secret_key="",
+        unified_secret="",
+        algorithm="HS256",
+        token_expires_s=None,
+        keep_alive=timedelta(seconds=45),
+        source="https://api.kernelci.org/",
+        notes=(),
+    )
+
+
+def test_all_faults_are_reported_together_and_no_secret_is():
+    with pytest.raises(Faulty) as caught:
+        of(
+            HUB_BIND="localhost", HUB_STORE="var/hub.db", HUB_PUBLIC_URL="hub.example.org", ALGORITHM="none",
+            ACCESS_TOKEN_EXPIRE_MINUTES="soon", KEEP_ALIVE_PERIOD="-1", SECRET_KEY="hush-hush",
+        )  # fmt: skip
+    faults = caught.value.faults
+    assert [fault.split()[0] for fault in faults] == [
+        "HUB_BIND", "HUB_STORE", "HUB_PUBLIC_URL", "ALGORITHM", "ACCESS_TOKEN_EXPIRE_MINUTES", "KEEP_ALIVE_PERIOD",
+    ]  # fmt: skip
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [
+    "127.0.0.1", ":8080", "0.0.0.0:", "[::1]:80", "1.2.3:80", "1.2.3.4:65536", "256.1.1.1:1", "localhost:80",
+    "1.2.3.4:-1", "1.2.3.4:٨٠", "1.2.3.4:80 x",
+])  # fmt: skip
+def test_where_it_cannot_listen(text):
+    with pytest.raises(Faulty, match="HUB_BIND must"):
+        of(HUB_BIND=text)
+
+
+def test_where_it_can_listen():
+    assert of(HUB_BIND=" 0.0.0.0:0 ").bind == Bind("0.0.0.0", 0)
+
+
+def test_kernelci_names_are_synonyms_and_ours_win():
+    assert of(KCI_INITIAL_PASSWORD="theirs").admin_password == "theirs"
+    assert of(KCI_INITIAL_PASSWORD="theirs", HUB_ADMIN_PASSWORD="ours").admin_password == "ours"
+    named = of(KCI_INITIAL_ADMIN_USERNAME="root")
+    assert (named.admin_username, named.admin_email) == ("root", "root@kernelci.org")
+
+
+def test_blank_is_not_set():
+    assert of(HUB_BIND="", SECRET_KEY="  ", ACCESS_TOKEN_EXPIRE_MINUTES="") == of()
+
+
+def test_a_secret_is_taken_as_it_is():
+    assert of(SECRET_KEY=" a b " + "x" * 32).secret_key == " a b " + "x" * 32
+
+
+@pytest.mark.parametrize(("given", "expires_s"), [
+    ({"ACCESS_TOKEN_EXPIRE_MINUTES": "30"}, 1800),
+    ({"ACCESS_TOKEN_EXPIRE_SECONDS": "90"}, 90),
+    ({"ACCESS_TOKEN_EXPIRE_MINUTES": "30", "ACCESS_TOKEN_EXPIRE_SECONDS": "90"}, 90),
+    ({"ACCESS_TOKEN_EXPIRE_MINUTES": "0"}, None),
+    ({"ACCESS_TOKEN_EXPIRE_MINUTES": "None"}, None),
+    ({"ACCESS_TOKEN_EXPIRE_SECONDS": "0"}, None),
+])  # fmt: skip
+def test_how_long_a_token_lives(given, expires_s):
+    assert of(**given).token_expires_s == expires_s
+
+
+@pytest.mark.parametrize("algorithm", ["none", "RS256", "hs256", "ES256"])
+def test_only_hmac_signs(algorithm):
+    with pytest.raises(Faulty, match="ALGORITHM must be one of HS256"):
+        of(ALGORITHM=algorithm)
+
+
+def test_a_poll_is_never_held_for_ever():
+    assert of(KEEP_ALIVE_PERIOD="0").keep_alive == timedelta(hours=1)
+    assert of(KEEP_ALIVE_PERIOD="10").keep_alive == timedelta(seconds=10)
+    with pytest.raises(Faulty, match="KEEP_ALIVE_PERIOD must be at most 3600"):
+        of(KEEP_ALIVE_PERIOD="3601")
+
+
+def test_the_environment_wins_over_the_file(tmp_path):
+    (tmp_path / ".env").write_text(
+        "# a comment\nexport ALGORITHM=HS512\nSECRET_KEY='a$b${HOME}'\nHUB_BIND=\nKEEP_ALIVE_PERIOD=7 # seconds\n"
+    )
+    settings = of(tmp_path, KEEP_ALIVE_PERIOD="9")
+    assert (settings.algorithm, settings.secret_key) == ("HS512", "a$b${HOME}")
+    assert settings.keep_alive == timedelta(seconds=9)
+    assert settings.bind.port == 8080
+
+
+def test_a_file_that_cannot_be_read_is_a_fault(tmp_path):
+    (tmp_path / ".env").write_bytes(b"A=\xff\xfe")
+    with pytest.raises(Faulty, match=r"\.env cannot be read"):
+        of(tmp_path)
+
+
+def test_what_is_set_and_does_nothing_is_said():
+    notes = of(REDIS_HOST="redis", MONGO_SERVICE="mongodb://db", HUB_STROE="x", SECRET_KEY="short").notes
+    assert [note.split()[0] for note in notes] == ["REDIS_HOST", "MONGO_SERVICE", "HUB_STROE", "SECRET_KEY"]
+    assert "did you mean HUB_STORE?" in notes[2]
+    assert "short" not in notes[3].replace("is short", "")
+
+
+def test_each_default_is_what_its_own_parser_takes():
+    for setting in SETTINGS:
+        if setting.default:
+            setting.parse(setting.default)
+        assert setting.help and setting.unit

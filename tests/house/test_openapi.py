@@ -1,0 +1,35 @@
+"""schemas/openapi.json is what the route table says now, and is valid OpenAPI."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from functions import openapi, routes
+
+KEPT = Path(__file__).parents[2] / "schemas" / "openapi.json"
+
+
+def test_it_is_fresh():
+    assert KEPT.read_bytes() == openapi.document(), "run `make openapi`"
+
+
+def test_it_is_valid():
+    OpenAPIV31SpecValidator(json.loads(openapi.document())).validate()
+
+
+def test_it_has_every_route_once():
+    described = openapi.describe()
+    operations = [o for methods in described["paths"].values() for o in methods.values()]
+    assert len(operations) == len({id(bound.route) for bound in routes.table().bounds})
+    assert len({o["operationId"] for o in operations}) == len(operations)
+    assert all(o["summary"] for o in operations)
+
+
+def test_it_names_what_it_refers_to():
+    described = openapi.describe()
+    text = json.dumps(described)
+    for name in described["components"]["schemas"]:
+        assert f"#/components/schemas/{name}" in text, name
