@@ -56,6 +56,8 @@ class CountedIds(Ids):
 class RecordingBus:
     """A bus that carries nothing anywhere and remembers what it was given."""
 
+    carries = True
+
     def __init__(self) -> None:
         self.published: list[Message] = []
         self.woken: list[str] = []

@@ -98,4 +98,4 @@ def _has_pending(tx: Tx, node: Node) -> bool:
     if node.state not in ("available", "closing"):
         return False
     where = (Where("ancestors", "contains", node.id), Where("pending", "==", True))
-    return bool(tx.find("node", Scan(where, limit=1)).docs)
+    return bool(tx.find("node", Scan(where, "received_at", 1)).docs)

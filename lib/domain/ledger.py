@@ -79,15 +79,20 @@ class Ledger:
             for item in news:
                 if item.body is not None:
                     tx.append(item.channel, item.key, item.body)
+            for item in self._left(news):
                 tx.create("outbox", item.key, {"at": at, "channel": item.channel, "settle": item.settle})
             return result, news
 
         result, news = self.store.transact(whole)
         for channel in {item.channel for item in news}:
             self.bus.wake(channel)
-        if news:
-            self.hand_over(news)
+        if left := self._left(news):
+            self.hand_over(left)
         return result
+
+    def _left(self, news: Sequence[News]) -> Sequence[News]:
+        """What there is still to do for after the commit."""
+        return news if self.bus.carries else [n for n in news if n.settle is not None]
 
 
 def _refuse_repetition(tx: Tx, once: Once) -> None:

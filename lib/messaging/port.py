@@ -24,7 +24,10 @@ Wake = Callable[[str | None], None]
 
 
 class Bus(Protocol):
-    """Publishes committed events and wakes waiters."""
+    """Publishes committed events and wakes waiters. `carries` is false where the log itself is all the carrying there
+    is, so that nothing is left to do for an event after its commit but waking."""
+
+    carries: bool
 
     def publish(self, messages: Sequence[Message]) -> None:
         """Carry the messages out, in order. Raises Unavailable when that failed: the outbox then keeps them."""

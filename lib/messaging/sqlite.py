@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 class EmbeddedBus:
     """Wakes the watchers of this process; with `store_path`, also for what other processes commit to that file."""
 
+    carries = False
+
     def __init__(self, store_path: str | None) -> None:
         self._path = store_path
         self._watchers: dict[object, Wake] = {}

@@ -1,20 +1,15 @@
-"""The store on SQLite: one file, one writer thread a process, readers on connections of their own.
+"""The store on SQLite: one file, one connection that writes, readers on connections of their own.
 
-Hides: connections, threads, group commit, and which SQLite errors mean what. Called through `open.py` only.
-Source: `port.py`. The schema is in `sqlite_schema.py`, the SQL of scans in `sqlite_scan.py`, transactions are in
-`sqlite_tx.py`.
-
-Group commit: `transact` hands its work to the writer thread, which opens one transaction, runs every work that is
-waiting, commits once with a sync to disk, and only then wakes the callers. Work that fails leaves the others of its
-batch alone; a commit that fails (full disk) is Unavailable for all of its batch, and the next batch starts afresh.
-Several processes may share a file: each batch holds SQLite's write lock from its start.
+Hides: connections, and which SQLite errors mean what. Called through `open.py` only. Source: `port.py`. The schema is
+in `sqlite_schema.py`, the SQL of scans in `sqlite_scan.py`, transactions are in `sqlite_tx.py`, and how many of them
+share one commit in `sqlite_writer.py`. Several processes may share a file: each batch holds SQLite's write lock from
+its start.
 """
 # ruff: noqa: S608 - SQL is put together from declared column names; values are always bound
 
 from __future__ import annotations
 
 import os
-import queue
 import shutil
 import sqlite3
 import tempfile
@@ -22,9 +17,9 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from lib.clock import Clock, now
 from lib.errors import Invalid, Unavailable
@@ -32,14 +27,14 @@ from lib.store.indexes import COLLECTIONS, EVENT, Collection
 from lib.store.port import PAGE_DOCS_MAX, Doc, Event, Page, Scan, Tx, Where
 from lib.store.sqlite_scan import count_sql
 from lib.store.sqlite_schema import Schema, prepare
-from lib.store.sqlite_tx import HalfDone, SqliteTx, find_rows, is_outage, load_row, load_rows, look_through, read_doc
+from lib.store.sqlite_tx import SqliteTx, find_rows, is_outage, load_row, load_rows, look_through, read_doc
+from lib.store.sqlite_writer import Writer
 
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 15.0
 """How long to wait for another process's transaction before answering Unavailable."""
 
-BATCH_JOBS_MAX = 256
 WRITES_MAX = 1_000_000
 IDLE_READERS_MAX = 16
 STATEMENTS_CACHED = 512
@@ -55,21 +50,6 @@ MAPPED_BYTES = 1024 * 1024 * 1024
 DECLARED = Schema(COLLECTIONS.values())
 
 _OPEN: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
-
-
-class _Job:
-    """A piece of work on its way through the writer thread. `done` is a lock, held until the outcome is known:
-    the cheapest thing in Python that one thread can wait for and another give."""
-
-    __slots__ = ("done", "error", "is_out", "value", "work")
-
-    def __init__(self, work: Callable[[Tx], Any]) -> None:
-        self.work = work
-        self.value: Any = None
-        self.error: BaseException | None = None
-        self.is_out = False  # its writes failed half done: the batch goes on without it
-        self.done = threading.Lock()
-        self.done.acquire()
 
 
 class SqliteStore:
@@ -91,17 +71,14 @@ class SqliteStore:
         batch_s: float = 0.005,
         collections: Iterable[Collection] | None = None,
     ) -> None:
-        self._clock, self._rehearse, self._batch_s = clock, rehearse, batch_s
+        self._clock = clock
         self._schema = DECLARED if collections is None else Schema(collections)
         self._is_durable = bool(path)
         self._path = path or self._make_temporary()
         self._refusal: Exception | None = None
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
-        self._gate = threading.Lock()
-        self._thread: threading.Thread | None = None
         self._idle: list[sqlite3.Connection] = []
         with _translated():
-            self._writer = self._open_writer()
+            self._writer = Writer(self._open_writer, self._begin, batch_s=batch_s, rehearse=rehearse)
             self._witness = self._connect("PRAGMA query_only = 1")
         self._witness_gate = threading.Lock()
         _OPEN.add(self)
@@ -155,35 +132,19 @@ class SqliteStore:
             return self._witness.execute("PRAGMA data_version").fetchone()[0]
 
     def transact(self, work: Callable[[Tx], T]) -> T:
-        if threading.current_thread() is self._thread:
-            raise RuntimeError("a transaction inside a transaction would wait for itself")
-        job = _Job(work)
-        with self._gate:
-            self._check()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, name="sqlite-writer", daemon=True)
-                self._thread.start()
-            self._jobs.put(job)
-        job.done.acquire()
-        if job.error is not None:
-            raise job.error
-        value: T = job.value
-        return value
+        self._check()
+        return self._writer.run(work)
 
     def close(self) -> None:
         """Finish the work that was handed in, then close; safe to call again."""
-        with self._gate:
-            if self._refusal is not None:
-                return
-            self._refusal = Unavailable("the store is closed")
-            self._jobs.put(None)
-        if self._thread is not None:
-            self._thread.join()
+        if self._refusal is not None:
+            return
+        self._refusal = Unavailable("the store is closed")
+        self._writer.close()
         with self._witness_gate:
             self._witness.close()
         while self._idle:
             self._idle.pop().close()
-        self._writer.close()
         if not self._is_durable:
             self._remove()
 
@@ -222,6 +183,9 @@ class SqliteStore:
         prepare(connection, self._schema)
         return connection
 
+    def _begin(self, connection: sqlite3.Connection) -> SqliteTx:
+        return SqliteTx(connection, self._schema, self._clock, self.writes_max)
+
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
         """A connection for one read, from those that are idle."""
@@ -238,82 +202,6 @@ class SqliteStore:
                     self._idle.append(connection)
                 else:
                     connection.close()
-
-    def _serve(self) -> None:
-        """The writer thread: a batch for whatever waits, until the store closes."""
-        while (job := self._jobs.get()) is not None:
-            batch = [job]
-            try:
-                self._commit(batch)
-            except BaseException as error:
-                self._give_up(batch, error)
-            for done in batch:
-                done.done.release()
-
-    def _commit(self, batch: list[_Job]) -> None:
-        """Run this batch, and what joins it meanwhile, in one transaction.
-
-        When writes fail half done all is rolled back and the others run again, which pure work allows.
-        """
-        until = time.monotonic() + self._batch_s
-        self._writer.execute("BEGIN IMMEDIATE")
-        place = 0
-        while True:
-            while place < len(batch):
-                job, place = batch[place], place + 1
-                if not job.is_out and not self._run(job):
-                    self._writer.execute("ROLLBACK")
-                    self._writer.execute("BEGIN IMMEDIATE")
-                    place = 0
-            if len(batch) >= BATCH_JOBS_MAX or time.monotonic() >= until:
-                break
-            try:
-                waiting = self._jobs.get_nowait()
-            except queue.Empty:
-                break
-            if waiting is None:
-                # The store closes: left for `_serve` to see, after this commit.
-                self._jobs.put(None)
-                break
-            batch.append(waiting)
-        self._writer.execute("COMMIT")
-
-    def _run(self, job: _Job) -> bool:
-        """Run one work and its writes; False when they failed half done. What the work raises is its own; only an
-        error of the disk ends the batch."""
-        job.error = None
-        try:
-            if self._rehearse:
-                job.work(self._begin())
-            tx = self._begin()
-            job.value = job.work(tx)
-            tx.apply()
-        except HalfDone as error:
-            job.error, job.is_out = error.__cause__, True
-            return False
-        except BaseException as error:
-            if is_outage(error):
-                raise
-            job.error = error
-        return True
-
-    def _begin(self) -> SqliteTx:
-        return SqliteTx(self._writer, self._schema, self._clock, self.writes_max)
-
-    def _give_up(self, batch: list[_Job], error: BaseException) -> None:
-        """Nothing of this batch was committed: undo, and tell every caller, those too whose work had failed, since
-        it may have failed over writes that are now undone."""
-        for job in batch:
-            job.error = Unavailable(f"the store cannot write now: {error}")
-            job.error.__cause__ = error
-        try:
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-        except sqlite3.Error:
-            # A new connection; should that fail as well, the next batch fails on the closed one and comes here again.
-            with suppress(sqlite3.Error):
-                self._writer.close()
-                self._writer = self._open_writer()
 
 
 @contextmanager
@@ -341,7 +229,7 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
 
 
 def _refuse_after_fork() -> None:
-    """A child process shares its parent's connections and has no writer thread: using either would corrupt the file."""
+    """A child process shares its parent's connections: using them would corrupt the file."""
     for store in _OPEN:
         store._refusal = RuntimeError("this store was opened before the process forked: open it in the child")
         if not store._is_durable:

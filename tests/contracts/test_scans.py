@@ -136,8 +136,8 @@ def test_find_and_count_equal_a_plain_filter(shared, first, second, scans):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    events=st.lists(st.tuples(words, words, words, st.integers(-2, 3)), max_size=12),
-    where=st.lists(st.builds(Where, st.sampled_from(["kind", "state", "channel"]), st.just("=="), words), max_size=2),
+    events=st.lists(st.tuples(words, words, st.integers(-2, 3)), max_size=12),
+    where=st.lists(st.builds(Where, st.sampled_from(["node_id", "channel"]), st.just("=="), words), max_size=2),
     bounds=st.lists(st.tuples(st.sampled_from(sorted(RANGES)), st.integers(0, 12)), max_size=2),
     limit=st.integers(1, 4),
 )
@@ -145,11 +145,9 @@ def test_the_log_is_scanned_like_a_plain_filter(shared, events, where, bounds, l
     store, clock = shared
     old = store.find("event", Scan(limit=5000)).docs
     store.transact(lambda tx: [tx.drop("event", d.key) for d in old])
-    for n, (channel, kind, state, seconds) in enumerate(events):
+    for n, (channel, node, seconds) in enumerate(events):
         clock.move(seconds=seconds)
-        store.transact(
-            lambda tx, c=channel, n=n, k=kind, s=state: tx.append(c, f"e{n}", {"data": {"kind": k, "state": s}})
-        )
+        store.transact(lambda tx, c=channel, n=n, node=node: tx.append(c, f"e{n}", {"data": {"id": node}}))
     log = store.find("event", Scan(order="seq", limit=5000)).docs
     at = [d.body["at"] for d in log] or ["2026"]
     asked = (*where, *(Where("at", op, at[n % len(at)]) for op, n in bounds))

@@ -18,7 +18,7 @@ from collections import Counter
 from pathlib import Path
 
 from functions import local
-from lib.store.sqlite import SqliteStore
+from lib.store.sqlite_writer import Writer
 
 _WRITES = re.compile(
     r"(INSERT INTO|REPLACE INTO|UPDATE|DELETE FROM)\s+\"?([A-Za-z_$]+)|(BEGIN|COMMIT|ROLLBACK|SAVEPOINT)"
@@ -60,16 +60,16 @@ class Victim:
 
 def main() -> int:
     victim = Victim(os.environ.get("HUB_KILL_AT", ""), os.environ.get("HUB_BOUNDARIES", ""))
-    commit = SqliteStore._commit
+    commit = Writer._commit
 
-    def traced(store: SqliteStore, batch: list) -> bool:
-        store._writer.set_trace_callback(victim.trace)
+    def traced(writer: Writer, batch: list) -> None:
+        writer.connection.set_trace_callback(victim.trace)
         try:
-            return commit(store, batch)
+            commit(writer, batch)
         finally:
             victim.reach("answer")
 
-    SqliteStore._commit = traced
+    Writer._commit = traced
     return local.main()
 
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = ("lib", "functions", "schemas", "infra", "main", "tests")
-LEAVES = ("lib.errors", "lib.clock", "lib.ids")
+LEAVES = ("lib.errors", "lib.clock", "lib.ids", "lib.waiting")
 PORTS = ("lib.store.port", "lib.messaging.port", "lib.auth.port")
 
 

@@ -1,0 +1,202 @@
+"""The one connection that writes, and how many transactions share one commit to disk.
+
+Group commit: whoever calls `run` puts its work into the queue, and one of those who wait leads: it opens a transaction,
+runs every work that is waiting, commits once with a sync to disk, and lets the others go on. A plain thread leads as
+soon as nobody else does; an event loop, whose fibers stand aside, leads at the end of its round, when all of them have
+put their work in. There is no thread that does nothing but write: handing the turn to it and back for every statement
+costs more than the writing.
+
+Work that fails leaves the others of its batch alone; a commit that fails (full disk) is Unavailable for all of its
+batch, and the next batch starts afresh.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from lib.errors import Unavailable
+from lib.store.port import Tx
+from lib.store.sqlite_tx import HalfDone, SqliteTx, is_outage
+from lib.waiting import Loop, Turn
+
+T = TypeVar("T")
+
+BATCH_JOBS_MAX = 256
+
+
+class _Job:
+    """A piece of work and, once `is_done`, its outcome; then its turn is given."""
+
+    __slots__ = ("error", "is_done", "is_out", "turn", "value", "work")
+
+    def __init__(self, work: Callable[[Tx], Any]) -> None:
+        self.work = work
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.is_out = False  # its writes failed half done: the batch goes on without it
+        self.is_done = False
+        self.turn = Turn()
+
+
+class Writer:
+    """Runs work in transactions on a connection of its own.
+
+    `begin` makes the transaction object of one work. `batch_s` bounds how long one batch takes up more work before it
+    commits. `rehearse` runs every work twice, the first time for nothing.
+    """
+
+    def __init__(
+        self,
+        open_connection: Callable[[], sqlite3.Connection],
+        begin: Callable[[sqlite3.Connection], SqliteTx],
+        *,
+        batch_s: float,
+        rehearse: bool,
+    ) -> None:
+        self._open, self._begin, self._batch_s, self._rehearse = open_connection, begin, batch_s, rehearse
+        self.connection = open_connection()
+        self._waiting: deque[_Job] = deque()
+        self._gate = threading.Lock()
+        self._leader: int | None = None
+        self._is_called = False
+        self._is_closed = False
+
+    def run(self, work: Callable[[Tx], T]) -> T:
+        """Run the work and commit it, with others perhaps; gives what it returned, raises what it raised."""
+        if self._leader == threading.get_ident():
+            raise RuntimeError("a transaction inside a transaction would wait for itself")
+        job = _Job(work)
+        self._waiting.append(job)
+        loop = job.turn.loop
+        if loop is None:
+            self._lead(job)
+        else:
+            self._call(loop)
+        job.turn.wait()
+        if job.error is not None:
+            raise job.error
+        value: T = job.value
+        return value
+
+    def close(self) -> None:
+        """Finish what was handed in, then close the connection."""
+        with self._gate:
+            while self._waiting:
+                self._commit_waiting()
+            self._is_closed = True
+            self.connection.close()
+
+    def _lead(self, job: _Job) -> None:
+        """Lead until the job is done, or leave it to who leads already: he looks again after he let go of the gate."""
+        while not job.is_done and self._gate.acquire(blocking=False):
+            try:
+                self._commit_waiting()
+            finally:
+                self._gate.release()
+        if job.is_done and self._waiting:
+            threading.Thread(target=self._relieve, name="sqlite-relief", daemon=True).start()
+
+    def _relieve(self) -> None:
+        """Lead on for those who came late, so that a thread whose own work is done can go."""
+        while self._waiting and self._gate.acquire(blocking=False):
+            try:
+                self._commit_waiting()
+            finally:
+                self._gate.release()
+
+    def _call(self, loop: Loop) -> None:
+        """Have the loop lead at the end of this round."""
+        if not self._is_called:
+            self._is_called = True
+            loop.call_soon(lambda: self._lead_round(loop))
+
+    def _lead_round(self, loop: Loop) -> None:
+        self._is_called = False
+        if not self._gate.acquire(blocking=False):
+            return
+        try:
+            self._commit_waiting()
+        finally:
+            self._gate.release()
+        if self._waiting:
+            self._call(loop)
+
+    def _commit_waiting(self) -> None:
+        """One batch of whatever waits."""
+        if not self._waiting:
+            return
+        batch: list[_Job] = []
+        self._leader = threading.get_ident()
+        try:
+            self._commit(batch)
+        except BaseException as error:
+            self._give_up(batch, error)
+        finally:
+            self._leader = None
+        for job in batch:
+            job.is_done = True
+            job.turn.give()
+
+    def _commit(self, batch: list[_Job]) -> None:
+        """Run what waits, and what joins it meanwhile, in one transaction.
+
+        When writes fail half done all is rolled back and the others run again, which pure work allows.
+        """
+        until = time.monotonic() + self._batch_s
+        # Taken first, so that it is told when even the beginning fails.
+        batch.append(self._waiting.popleft())
+        self.connection.execute("BEGIN IMMEDIATE")
+        place = 0
+        while True:
+            while place < len(batch):
+                job, place = batch[place], place + 1
+                if not job.is_out and not self._run(job):
+                    self.connection.execute("ROLLBACK")
+                    self.connection.execute("BEGIN IMMEDIATE")
+                    place = 0
+            if not self._waiting or len(batch) >= BATCH_JOBS_MAX or time.monotonic() >= until:
+                break
+            batch.append(self._waiting.popleft())
+        self.connection.execute("COMMIT")
+
+    def _run(self, job: _Job) -> bool:
+        """Run one work and its writes; False when they failed half done. What the work raises is its own; only an
+        error of the disk ends the batch."""
+        job.error = None
+        try:
+            if self._rehearse:
+                job.work(self._begin(self.connection))
+            tx = self._begin(self.connection)
+            job.value = job.work(tx)
+            tx.apply()
+        except HalfDone as error:
+            job.error, job.is_out = error.__cause__, True
+            return False
+        except BaseException as error:
+            if is_outage(error):
+                raise
+            job.error = error
+        return True
+
+    def _give_up(self, batch: list[_Job], error: BaseException) -> None:
+        """Nothing of this batch was committed: undo, and tell every caller, those too whose work had failed, since
+        it may have failed over writes that are now undone."""
+        for job in batch:
+            job.error = Unavailable(f"the store cannot write now: {error}")
+            job.error.__cause__ = error
+        if self._is_closed:
+            return
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            # A new connection; should that fail as well, the next batch fails on the closed one and comes here again.
+            with suppress(sqlite3.Error):
+                self.connection.close()
+                self.connection = self._open()

@@ -1,0 +1,125 @@
+"""How callers share a commit: fibers of an event loop and plain threads, in any mix."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from lib.errors import Exists
+from lib.store.sqlite import SqliteStore
+from lib.waiting import Fiber
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = SqliteStore(str(tmp_path / "hub.db"))
+    yield store
+    store.close()
+
+
+def aside(work):
+    """Run `work` in a fiber of the running loop; a future of its outcome."""
+    loop = asyncio.get_running_loop()
+    outcome = loop.create_future()
+
+    def run():
+        try:
+            outcome.set_result(work())
+        except Exception as error:
+            outcome.set_exception(error)
+
+    Fiber(run, loop).switch()
+    return outcome
+
+
+def create(store, key):
+    return store.transact(lambda tx: tx.create("counter", key, {"by": threading.get_ident()}) or key)
+
+
+def commits_of(store):
+    """The batches committed from now on, by size."""
+    sizes, commit = [], store._writer._commit
+
+    def noted(batch):
+        try:
+            commit(batch)
+        finally:
+            sizes.append(len(batch))
+
+    store._writer._commit = noted
+    return sizes
+
+
+def test_fibers_of_one_round_share_one_commit(store):
+    async def story():
+        return await asyncio.gather(*(aside(lambda n=n: create(store, f"k{n}")) for n in range(20)))
+
+    sizes = commits_of(store)
+    assert asyncio.run(story()) == [f"k{n}" for n in range(20)]
+    assert sizes == [20]
+
+
+def test_a_fiber_hears_what_went_wrong_with_its_own_work_alone(store):
+    async def story():
+        twice = [aside(lambda: create(store, "same")) for _ in range(2)]
+        good = aside(lambda: create(store, "good"))
+        return await asyncio.gather(*twice, good, return_exceptions=True)
+
+    first, second, good = asyncio.run(story())
+    assert first == "same" and isinstance(second, Exists) and good == "good"
+
+
+def test_a_fiber_may_write_again_and_again(store):
+    async def story():
+        return await aside(lambda: [create(store, f"k{n}") for n in range(5)])
+
+    assert len(asyncio.run(story())) == 5
+
+
+def test_the_loop_goes_on_while_a_thread_writes_for_long(store):
+    began = threading.Event()
+
+    def slow(tx):
+        began.set()
+        time.sleep(0.3)
+        tx.create("counter", "slow", {})
+
+    async def story():
+        thread = threading.Thread(target=store.transact, args=(slow,))
+        thread.start()
+        await asyncio.to_thread(began.wait)
+        waiting = aside(lambda: create(store, "late"))
+        turns = 0
+        while not waiting.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+        thread.join()
+        return turns
+
+    assert asyncio.run(story()) > 5
+    assert store.count("counter", ()) == 2
+
+
+def test_threads_and_fibers_mix(store):
+    keys = [f"t{t}-{n}" for t in range(8) for n in range(25)]
+
+    def work(t):
+        for n in range(25):
+            create(store, f"t{t}-{n}")
+
+    async def story():
+        threads = [threading.Thread(target=work, args=(t,)) for t in range(8)]
+        for thread in threads:
+            thread.start()
+        for n in range(100):
+            await asyncio.gather(*(aside(lambda k=f"f{n}-{i}": create(store, k)) for i in range(3)))
+        await asyncio.to_thread(lambda: [thread.join() for thread in threads])
+
+    asyncio.run(story())
+    assert store.count("counter", ()) == len(keys) + 300
+
+
+def test_a_transaction_inside_another_is_refused(store):
+    with pytest.raises(RuntimeError, match="wait for itself"):
+        store.transact(lambda tx: create(store, "inner"))
