@@ -1,6 +1,7 @@
 """The ASGI shell: carries Requests in and Replies out of one process that serves everything (`make serve`).
 
-Quick routes are answered in the event loop, all others in a thread pool. A long poll costs a bell and a task, no
+Quick routes are answered in the event loop, brief ones there too, standing aside while they wait for their commit; all
+others in a thread pool. A long poll costs a bell and a task, no
 thread: it is asked again, in a small pool of its own, when one of its channels has news. Bodies are limited while they
 arrive, streams are read no faster than the client takes them. ASGI 3 without a framework; made by `functions.local`.
 """
@@ -21,8 +22,9 @@ from typing import Any, TypeVar
 from functions.http import Edge, Held
 from functions.room import Room
 from functions.table import Found, Match
-from lib.dialects.wire import Headers, Reply, Request
+from lib.dialects.wire import Feed, Headers, Reply, Request
 from lib.errors import Invalid, Refusal, TooLarge
+from lib.waiting import Fiber
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ THREADS = 32
 """Requests that may be with the store at once. Writers wait together for one commit, so many of them are cheap."""
 POLL_THREADS = 2
 """Polls that look for news at once; requests never queue behind them."""
+BRIEF_BODY_BYTES_MAX = 64 * 1024
+"""A larger body takes too long to read for the event loop, whatever its route."""
 BODY_SILENCE_S = 60
 """A body of which nothing more arrives for so long is given up."""
 GRACE_S = 1
@@ -147,11 +151,27 @@ class AsgiShell:
                 return self._edge.refuse(request, match, error)
         if route.quick:
             return self._edge.answer(request, match)
+        if route.brief and len(request.body) <= BRIEF_BODY_BYTES_MAX:
+            return await self._aside(request, match)
         return await self._in(self._pool, self._edge.answer, request, match)
+
+    def _aside(self, request: Request, match: Match) -> asyncio.Future[Reply | Held]:
+        """Answer in this thread; where the answer waits for a commit, the loop goes on meanwhile."""
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[Reply | Held] = loop.create_future()
+
+        def work() -> None:
+            outcome = self._edge.answer(request, match)
+            if not answered.done():
+                answered.set_result(outcome)
+
+        Fiber(work, loop).switch()
+        return answered
 
     async def _reply(self, held: Held, line: _Line) -> Reply | None:
         """Wait for the end of a poll; None when its client went away first."""
         room, clock = self._waiting_room(), self._edge.hub.clock
+        pool = self._pool if held.blocking else self._pollers
         bell = asyncio.Event()
         line.on_gone(bell.set)
         left_s = (held.until - clock()).total_seconds()
@@ -161,7 +181,7 @@ class AsgiShell:
                 while True:
                     # Cleared before the look: news that comes during it rings again.
                     bell.clear()
-                    reply = await self._in(self._pollers, held.poll, clock())
+                    reply = await self._in(pool, held.poll, clock())
                     if reply is not None:
                         return reply
                     if self._closing or clock() >= held.until:
@@ -188,7 +208,8 @@ class AsgiShell:
             await line.send({"type": "http.response.body", "body": body})
         else:
             await line.send({"type": "http.response.start", "status": reply.status, "headers": headers})
-            if not await self._stream(body, line, request):
+            carried = self._feed(body, line, request) if isinstance(body, Feed) else self._stream(body, line, request)
+            if not await carried:
                 return
         self._follow_up(reply, request)
 
@@ -210,6 +231,28 @@ class AsgiShell:
                 await self._in(self._pool, close)
         await line.send({"type": "http.response.body", "body": b""})
         return True
+
+    async def _feed(self, feed: Feed, line: _Line, request: Request) -> bool:
+        """Send what is new whenever there is, until the client goes or the server stops; whether the end went out."""
+        room, bell = self._waiting_room(), asyncio.Event()
+        line.on_gone(bell.set)
+        try:
+            with room.seat(feed.channels, bell):
+                while not line.is_gone:
+                    # Cleared before the look: news that comes during it rings again.
+                    bell.clear()
+                    chunk = await self._in(self._pollers, feed.take)
+                    if not chunk and not self._closing and not await _rings(bell, feed.every.total_seconds()):
+                        chunk = feed.beat()
+                    if chunk:
+                        await line.send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    if self._closing:
+                        break
+        except Exception:
+            log.exception("request=%s broke while it was fed", request.id)
+            return False
+        await line.send({"type": "http.response.body", "body": b""})
+        return not line.is_gone
 
     def _follow_up(self, reply: Reply, request: Request) -> None:
         """Run what a reply wanted done after it was handed over."""
@@ -281,6 +324,16 @@ class _Line:
 
 def _too_large(bytes_max: int) -> TooLarge:
     return TooLarge(f"a body here has at most {bytes_max} bytes")
+
+
+async def _rings(bell: asyncio.Event, seconds: float) -> bool:
+    """Whether a bell rings in time."""
+    try:
+        async with asyncio.timeout(seconds):
+            await bell.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 def _next(chunks: Iterator[bytes]) -> bytes:

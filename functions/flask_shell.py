@@ -1,7 +1,8 @@
 """The Flask shell: one cloud function of functions-framework, a request at a time in a thread of its server.
 
 Hides Flask. `main.py` makes each deployable function with `target`; nothing is opened before the first request. A
-function must not hold a request for long, so a long poll is looked at for at most two seconds and then answers BEEP.
+function must not hold a request for long, so a long poll is looked at for at most two seconds and then answers BEEP,
+and a feed ends as soon.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import flask
 from functions.http import Edge, Held
 from functions.table import Found
 from lib.clock import Clock
-from lib.dialects.wire import Reply, Request
+from lib.dialects.wire import Feed, Reply, Request
 from lib.errors import Invalid, Refusal, TooLarge
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,16 @@ def _reply(held: Held, clock: Clock) -> Reply:
         time.sleep(POLL_EVERY_S)
 
 
+def _feed(feed: Feed) -> Iterator[bytes]:
+    """What a feed has to say within two seconds; then it ends, and the client comes back for more."""
+    until = time.monotonic() + POLL_MAX.total_seconds()
+    while True:
+        yield from feed
+        if time.monotonic() >= until:
+            return
+        time.sleep(POLL_EVERY_S)
+
+
 class _Response(flask.Response):
     default_mimetype = None
 
@@ -131,7 +142,8 @@ class _Sending:
 
 def _response(reply: Reply, id: str) -> flask.Response:
     is_whole = isinstance(reply.body, bytes)
-    sending = _Sending([reply.body] if isinstance(reply.body, bytes) else reply.body)
+    streamed = _feed(reply.body) if isinstance(reply.body, Feed) else reply.body
+    sending = _Sending([streamed] if isinstance(streamed, bytes) else streamed)
     response = _Response(sending, reply.status, list(reply.headers))
     if is_whole and reply.status not in (204, 304):
         response.headers["content-length"] = str(len(reply.body))  # type: ignore[arg-type]

@@ -150,7 +150,7 @@ class Edge:
         def drop() -> None:
             self._note(call, DROPPED)
 
-        return Held(wait.channels, wait.until, poll, otherwise, drop)
+        return Held(wait.channels, wait.until, poll, otherwise, drop, blocking=wait.blocking)
 
     def _refuse(self, call: _Call, error: Exception) -> Reply:
         """The reply to what went wrong, in the shape of the dialect; an unexpected error is for the log alone."""

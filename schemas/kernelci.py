@@ -84,6 +84,37 @@ class NodeIn(NodeEdit):
     path: list[str]
 
 
+class NodePatch(BaseModel):
+    """What a PATCH may change of a node (kernelci.md 2.4). A null `state` changes nothing. Other keys are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    state: State | None = None
+    result: Result | None = None
+    artifacts: dict[str, WebUrl] | None = None
+    data: dict[str, Any] | None = None
+    debug: dict[str, Any] | None = None
+    jobfilter: list[str] | None = None
+    platform_filter: list[str] | None = None
+    timeout: Instant = Field(default=datetime.min.replace(tzinfo=UTC), json_schema_extra={"default": None})
+    holdoff: Instant | None = None
+    processed_by_kcidb_bridge: bool = False
+
+
+class NodeMerge(NodePatch):
+    """As NodePatch, under `merge=1`: objects merge member by member, null removes a member (RFC 7396)."""
+
+    artifacts: dict[str, WebUrl | None] | None = None  # type: ignore[assignment]
+
+
+class NodeSetIn(BaseModel):
+    """A flag for many nodes (kernelci.md 2.4, batch). Clients send the value as a text."""
+
+    nodes: list[NodeId]
+    field: str
+    value: bool | str
+
+
 class HierarchyIn(BaseModel):
     """A tree of nodes. Documents the shape; the codec walks it without recursion. `child_nodes` may also be `{}`."""
 
@@ -112,6 +143,32 @@ class RegisterIn(BaseModel):
     groups: UniqueNames = []
 
 
+class UserEdit(BaseModel):
+    """What may change of a user (kernelci.md 2.2, PATCH); null changes nothing. `groups` replaces the set."""
+
+    username: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    email: Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)] | None = None
+    password: Annotated[str, StringConstraints(min_length=1)] | None = None
+    groups: UniqueNames | None = None
+    is_active: bool | None = None
+    is_superuser: bool | None = None
+    is_verified: bool | None = None
+
+
+class PasswordIn(BaseModel):
+    """The form that changes a password (kernelci.md 2.2)."""
+
+    username: Annotated[str, StringConstraints(min_length=1)]
+    password: Annotated[str, StringConstraints(min_length=1)]
+    new_password: Annotated[str, StringConstraints(min_length=1)]
+
+
+class GroupIn(BaseModel):
+    """A new group of users."""
+
+    name: Annotated[str, StringConstraints(min_length=1)]
+
+
 class LoginIn(BaseModel):
     """The login form. A blank optional field counts as absent."""
 
@@ -136,6 +193,16 @@ class PublishIn(BaseModel):
     type: str | None = None
     source: str | None = None
     attributes: dict[str, Any] | None = None
+
+
+class PushIn(BaseModel):
+    """An item for a list: whatever stands beside `data` becomes an attribute of its envelope (kernelci.md 2.5)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    data: Any
+    type: str | None = None
+    source: str | None = None
 
 
 class NodeOut(BaseModel):
@@ -167,12 +234,52 @@ class NodeOut(BaseModel):
 
 
 class NodePage(BaseModel):
-    """A page of nodes, oldest first; `total` counts all that match."""
+    """A page of nodes, oldest first; `total` counts all that match. `next`, the `after` of the page behind this one,
+    is there when `after`, `sort` or `fields` was asked for; null on the last page. With `fields` a node shows only
+    these."""
 
     items: list[NodeOut]
     total: int
     limit: int
     offset: int
+    next: str | None = None
+
+
+class StateCounts(BaseModel):
+    """Nodes by state."""
+
+    running: int
+    available: int
+    closing: int
+    done: int
+
+
+class ResultCounts(BaseModel):
+    """Nodes by result; `null`: without one yet."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    passed: int = Field(alias="pass")
+    fail: int
+    skip: int
+    incomplete: int
+    null: int
+
+
+class TreeCounts(BaseModel):
+    """How many nodes a tree has, its root included."""
+
+    total: int
+    state: StateCounts
+    result: ResultCounts
+
+
+class TreeRead(BaseModel):
+    """A node and all its descendants, oldest first. With `counts=1` there are no items."""
+
+    root: str
+    items: list[NodeOut] = []
+    counts: TreeCounts
 
 
 class GroupRead(BaseModel):
@@ -180,6 +287,22 @@ class GroupRead(BaseModel):
 
     id: str
     name: str
+
+
+class GroupMade(BaseModel):
+    """A group that was made, in the order of keys of that reply."""
+
+    name: str
+    id: str
+
+
+class GroupPage(BaseModel):
+    """A page of groups, oldest first."""
+
+    items: list[GroupRead]
+    total: int
+    limit: int
+    offset: int
 
 
 class UserRead(BaseModel):
@@ -223,6 +346,30 @@ class SubscriptionRead(BaseModel):
     channel: str
     user: str
     promiscuous: bool
+
+
+class SubscriptionStat(BaseModel):
+    """A live subscription, as administrators see it."""
+
+    id: int
+    channel: str
+    user: str
+    promiscuous: bool
+    created: datetime
+    last_poll: datetime | None
+
+
+class CloudEventRead(BaseModel):
+    """A CloudEvent; further keys are its extension attributes. `data` is `BEEP` when there was no item."""
+
+    model_config = ConfigDict(extra="allow")
+
+    specversion: Literal["1.0"]
+    id: str
+    source: str
+    type: str
+    time: str
+    data: Any
 
 
 class MessageRead(BaseModel):

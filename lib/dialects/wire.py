@@ -6,9 +6,9 @@ Hub verb, encode.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
@@ -64,9 +64,9 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """One response. `body` is bytes, or an iterable of them to stream. `on_sent` runs once the whole response was
-    handed to the client, and only then; it must be quick. `after` runs behind `on_sent`, off the event loop; it may
-    block."""
+    """One response. `body` is bytes, or an iterable of them to stream, a Feed perhaps. `on_sent` runs once the whole
+    response was handed to the client, and only then; it must be quick. `after` runs behind `on_sent`, off the event
+    loop; it may block."""
 
     status: int = 200
     body: bytes | Iterable[bytes] = b""
@@ -81,12 +81,33 @@ class Wait:
 
     `poll(now)` gives the Reply once there is one; it is asked again when one of `channels` has news. After `until`
     (or sooner, in a shell that cannot wait) `otherwise()` answers. Dropping a Wait has no effect on anything stored.
+    `blocking` says that `poll` writes, so that it must not hold up the polls that only look.
     """
 
     channels: frozenset[str]
     until: datetime
     poll: Callable[[datetime], Reply | None]
     otherwise: Callable[[], Reply]
+    blocking: bool = field(default=False, kw_only=True)
+
+
+@dataclass(slots=True)
+class Feed:
+    """The body of a response that has no end; between its news it costs a shell no thread.
+
+    `take()` gives what is new since it was last asked, b"" for nothing; it reads the store, and is asked again when
+    one of `channels` has news. When nothing was sent for `every`, `beat()` is sent, so that nobody cuts the line.
+    Iterating gives what there is now, and ends: for a shell that cannot hold a line, whose client comes back.
+    """
+
+    channels: frozenset[str]
+    take: Callable[[], bytes]
+    beat: Callable[[], bytes]
+    every: timedelta
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self.take():
+            yield chunk
 
 
 class Access(Enum):
@@ -106,8 +127,8 @@ class Route:
     """One line of the surface. `path` holds `{name}` for one segment, `{name:path}` for the rest.
 
     `slice` names the deployable function that serves it. `quick` handlers never write and read a constant number of
-    documents, so that an event loop may run them itself. `takes` and `gives` document the bodies; `is_form` says that
-    what is taken is a form, not JSON.
+    documents, so that an event loop may run them itself; `brief` ones do little beside waiting for one write. `takes`
+    and `gives` document the bodies; `is_form` says that what is taken is a form, not JSON.
     """
 
     method: str
@@ -116,6 +137,7 @@ class Route:
     slice: str
     access: Access = Access.PUBLIC
     quick: bool = False
+    brief: bool = False
     body_bytes_max: int = BODY_BYTES_MAX
     summary: str = ""
     takes: Any = None
@@ -169,8 +191,10 @@ STATUS: Mapping[type[Exception], int] = {
 
 EXCEPTIONS: tuple[Oddity, ...] = (
     Oddity("PUT /node/{id}", "caller may not edit the node", 401, "kernelci.md 7: clients know 401, not 403"),
+    Oddity("PATCH /node/{id}", "caller may not edit the node", 401, "kernelci.md 7"),
     Oddity("PUT /nodes/{id}", "caller may not edit the root", 401, "kernelci.md 7"),
     Oddity("GET /node/{id}", "no such node", 200, "kernelci.md 2.4: body null; pipeline and kci-dev rely on it"),
+    Oddity("GET /group/{id}", "no such group", 200, "kernelci.md 2.3: body null, as the older route had it"),
 )
 """The one list of deliberate oddities; fuzzers and the documentation read it."""
 

@@ -47,6 +47,10 @@ class Catalog:
         """The node as a stored document, or None."""
         return self.store.load("node", id)
 
+    def load_many(self, ids: Sequence[str]) -> list[Doc]:
+        """The nodes of these ids, in their order, as stored documents; without those that are not there."""
+        return [doc for doc in self.store.load_many("node", ids) if doc is not None]
+
     def find(self, query: Query) -> list[Doc]:
         """The nodes of a page, oldest first, as stored documents."""
         return self.search.find("node", query)

@@ -57,7 +57,7 @@ class Hub:
         self.journal = Journal(store, ledger, search, ids, policy.source)
         self.subscriptions = Subscriptions(store, bus.wake)
         self.retention = Retention(store)
-        self.items = Items(store, ids, policy.source)
+        self.items = Items(store, ids, policy.source, bus.wake)
         self.accounts = Accounts(store, auth, search, ids)
 
     def sweep(self, now: datetime) -> dict[str, int]:

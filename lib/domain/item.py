@@ -6,18 +6,24 @@ the lease runs out before that. So an abandoned pop loses nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from lib.clock import stamp
-from lib.domain.event import body_of, envelope
-from lib.domain.journal import check_channel
+from lib.domain.event import TYPE_DEFAULT, body_of, envelope
+from lib.domain.journal import ATTRIBUTES_MAX, check_channel
+from lib.errors import Invalid
 from lib.ids import Ids
 from lib.store.port import Event, Scan, Store, Tx, Where
 
 LEASE = timedelta(seconds=30)
+
+
+def bell_of(list: str) -> str:
+    """The name under which those who wait for an item of a list are woken; no event is ever told there."""
+    return f"list:{list}"
 
 
 @dataclass(slots=True)
@@ -27,19 +33,31 @@ class Items:
     store: Store
     ids: Ids
     source: str
+    wake: Callable[[str], None]
 
     def push(
-        self, list: str, data: Any, now: datetime, *, source: str | None, attributes: Mapping[str, Any] = {}
+        self,
+        list: str,
+        data: Any,
+        now: datetime,
+        *,
+        source: str | None,
+        type: str | None = None,
+        attributes: Mapping[str, Any] = {},
     ) -> None:
         """Put one item at the end of a list."""
         check_channel(list)
+        if len(attributes) > ATTRIBUTES_MAX:
+            raise Invalid("attributes", f"at most {ATTRIBUTES_MAX}")
         key, at = self.ids.event(), stamp(now)
-        body = body_of(data, owner=None, source=source or self.source, attributes=attributes)
+        body = body_of(data, owner=None, source=source or self.source, type=type or TYPE_DEFAULT, attributes=attributes)
         item = {"list": list, "received_at": at, "leased_until": at, "event": body}
         self.store.transact(lambda tx: tx.create("item", key, item))
+        self.wake(bell_of(list))
 
     def pop(self, list: str, now: datetime) -> tuple[str, dict[str, Any]] | None:
         """Lease the oldest free item: its key and its CloudEvent; None when there is none."""
+        check_channel(list)
 
         def work(tx: Tx) -> tuple[str, dict[str, Any]] | None:
             free = (Where("list", "==", list), Where("leased_until", "<=", stamp(now)))

@@ -11,13 +11,15 @@ from lib.domain import event as rules
 from lib.domain.access import Actor
 from lib.domain.event import News
 from lib.domain.ledger import Ledger
-from lib.domain.query import Query, Searcher
+from lib.domain.query import Filter, Query, Searcher, matches
 from lib.errors import Invalid
 from lib.ids import Ids
 from lib.store.port import Doc, Store
 
 CHANNEL_CHARS_MAX = 200
 ATTRIBUTES_MAX = 50
+READ_MAX = 200
+"""Events of the log that are looked through at a time."""
 
 
 @dataclass(slots=True)
@@ -58,6 +60,19 @@ class Journal:
     def find(self, query: Query) -> list[Doc]:
         """Events that meet the filters, in the order of their channel's log."""
         return self.search.find("event", query, "seq")
+
+    def last(self, channel: str) -> int:
+        """The position of a channel's newest event."""
+        check_channel(channel)
+        return self.store.last(channel)
+
+    def tail(self, channel: str, position: int, filters: Sequence[Filter]) -> tuple[list[Doc], int]:
+        """Those of the next READ_MAX events of a channel that meet the filters, and the position behind all of them:
+        the one that was given, at the end of the log."""
+        events = self.store.read(channel, position, READ_MAX)
+        docs = [Doc(e.key, 1, {**e.body, "channel": channel, "seq": e.seq, "at": e.at}) for e in events]
+        found = [d for d in docs if matches({**d.body, "id": d.key}, filters)]
+        return found, events[-1].seq if events else position
 
     def nodes_of(self, events: Sequence[Doc]) -> dict[str, Doc]:
         """The nodes these events speak of, as they are now, by id."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from lib.clock import stamp, to_milliseconds, unstamp
+from lib.clock import stamp, stamp_milliseconds, unstamp
 from lib.errors import Invalid
 from lib.store import indexes
 
@@ -105,11 +105,11 @@ def to_body(node: Node) -> dict[str, Any]:
     body = {name: getattr(node, name) for name in _NAMES}
     for name in ("created", "updated", "timeout", "holdoff"):
         if (instant := body[name]) is not None:
-            body[name] = stamp(to_milliseconds(instant))
+            body[name] = stamp_milliseconds(instant)
     body["received_at"] = stamp(node.received_at)
     body["pending"] = node.is_pending
     due = node.due_at
-    body["due_at"] = None if due is None else stamp(to_milliseconds(due))
+    body["due_at"] = None if due is None else body["holdoff" if due is node.holdoff else "timeout"]
     return body
 
 

@@ -17,7 +17,16 @@ import re2
 
 from lib.errors import Invalid, TooCostly
 from lib.store import indexes
-from lib.store.port import IN_VALUES_MAX, PAGE_DOCS_MAX, Doc, Scan, Store, Where, encode_cursor
+from lib.store.port import (
+    IN_VALUES_MAX,
+    PAGE_DOCS_MAX,
+    Doc,
+    Scan,
+    Store,
+    Where,
+    decode_cursor,
+    encode_cursor,
+)
 
 Operator = Literal["eq", "ne", "lt", "lte", "gt", "gte", "in", "nin", "re"]
 RANGES: Mapping[str, Literal["<", "<=", ">", ">="]] = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
@@ -269,6 +278,8 @@ class Searcher:
         """The records of the page `query` asks for, in `order`. Raises TooCostly past the cap."""
         if query.limit == 0:
             return []
+        if query.after is not None:
+            _place(query.after)
         ids = _ids_of(query.filters)
         if ids is not None:
             return self._named(name, ids, query, order)
@@ -319,9 +330,19 @@ class Searcher:
 
     def _named(self, name: str, ids: Sequence[str], query: Query, order: str) -> list[Doc]:
         docs = [d for d in self.store.load_many(name, sorted(set(ids))) if d is not None]
+        # What was loaded by its id need not be looked up in the list of ids again, one by one.
+        others = [f for f in query.filters if not (f.path == "id" and f.op in ("eq", "in") and _ids_of((f,)) == ids)]
         # An event's body does not repeat its key.
-        kept = [d for d in docs if matches({**d.body, "id": d.key}, query.filters)]
-        kept.sort(key=lambda d: (d.body.get(order.lstrip("-")) or "", d.key), reverse=order.startswith("-"))
+        kept = [d for d in docs if matches({**d.body, "id": d.key}, others)]
+
+        def place(doc: Doc) -> tuple[Any, str]:
+            return doc.body.get(order.lstrip("-")) or "", doc.key
+
+        is_newest_first = order.startswith("-")
+        if query.after is not None:
+            start = _place(query.after)
+            kept = [d for d in kept if (place(d) < start if is_newest_first else place(d) > start)]
+        kept.sort(key=place, reverse=is_newest_first)
         return kept[query.offset :][: query.limit]
 
     def _stream(self, name: str, split: Plan, order: str, after: str | None, skip: int, want: int) -> Iterator[Doc]:
@@ -364,6 +385,14 @@ def _told(f: Filter) -> tuple[str, str, str]:
 
 def _cursor(doc: Doc, order: str) -> str:
     return encode_cursor(doc.body.get(order.lstrip("-")), doc.key)
+
+
+def _place(cursor: str) -> tuple[str, str]:
+    """Where in an order of texts a cursor stands. Raises Invalid for one that no page gave."""
+    value, key = decode_cursor(cursor)
+    if not isinstance(value, str) or not (value + key).isascii():
+        raise Invalid("after", "not a cursor of this list")
+    return value, key
 
 
 def _ids_of(filters: Sequence[Filter]) -> tuple[str, ...] | None:

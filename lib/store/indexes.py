@@ -229,39 +229,46 @@ def promote(collection: Collection, body: Mapping[str, Any]) -> list[Any]:
 
     Texts are cut to TEXT_BYTES_MAX; a `TEXTS` field gives a list without repeats.
     """
-    return [take(body) for take in _takers(collection)]
-
-
-_TAKERS: dict[str, list[Callable[[Mapping[str, Any]], Any]]] = {}
-
-
-def _takers(collection: Collection) -> list[Callable[[Mapping[str, Any]], Any]]:
-    takers = _TAKERS.get(collection.name)
-    if takers is None:
-        takers = _TAKERS[collection.name] = [_taker(f) for f in collection.fields]
-    return takers
-
-
-def _taker(field: Field) -> Callable[[Mapping[str, Any]], Any]:
-    cast = _CASTS[field.type]
-    head, *rest = field.path.split(".")
-    if not rest:
-        return lambda body: cast(body.get(head))
-
-    def walk(body: Mapping[str, Any]) -> Any:
+    values = []
+    for head, rest, is_text, cast in _sources(collection):
         value = body.get(head)
-        for step in rest:
-            if not isinstance(value, Mapping):
-                return cast(None)
-            value = list(value.values()) if step == "*" else value.get(step)
-        return cast(value)
+        if rest:
+            value = _descend(value, rest)
+        # Nearly every value is a short text or nothing: both are as they should be.
+        if value is None or type(value) is not str or not is_text or len(value) > _SHORT:
+            value = cast(value)
+        values.append(value)
+    return values
 
-    return walk
+
+_Source = tuple[str, tuple[str, ...], bool, Callable[[Any], Any]]
+_SOURCES: dict[str, list[_Source]] = {}
+_SHORT = TEXT_BYTES_MAX // 4
+
+
+def _sources(collection: Collection) -> list[_Source]:
+    sources = _SOURCES.get(collection.name)
+    if sources is None:
+        sources = _SOURCES[collection.name] = [_source(f) for f in collection.fields]
+    return sources
+
+
+def _source(field: Field) -> _Source:
+    head, *rest = field.path.split(".")
+    return head, tuple(rest), field.type in (Type.TEXT, Type.INSTANT), _CASTS[field.type]
+
+
+def _descend(value: Any, steps: tuple[str, ...]) -> Any:
+    for step in steps:
+        if not isinstance(value, Mapping):
+            return None
+        value = list(value.values()) if step == "*" else value.get(step)
+    return value
 
 
 def cut(text: str) -> str:
     """A text by its first TEXT_BYTES_MAX bytes, never inside a character."""
-    if len(text) * 4 <= TEXT_BYTES_MAX:
+    if len(text) <= _SHORT:
         return text
     return text.encode()[:TEXT_BYTES_MAX].decode(errors="ignore")
 

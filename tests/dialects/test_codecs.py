@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from lib.clock import to_milliseconds
-from lib.dialects.kernelci import codec
+from lib.dialects.kernelci import codec, codec_user
 from lib.domain.account import User
 from lib.domain.account import to_body as user_body
 from lib.domain.node import KINDS, Node, to_body
@@ -48,11 +48,11 @@ PAIRS = [
     ("a stored node", to_body(NODE), codec.encode_doc, read_node, node_values(NODE)),
     ("a created node", NODE, codec.encode_created, read_node, node_values(NODE, cut=False)),
     (
-        "a user", USER, codec.encode_user, lambda wire: schema.UserRead.model_validate(wire).model_dump(),
+        "a user", USER, codec_user.encode_user, lambda wire: schema.UserRead.model_validate(wire).model_dump(),
         {k: getattr(USER, k) for k in schema.UserRead.model_fields},
     ),
     (
-        "a listed user", user_body(USER), codec.encode_user_doc,
+        "a listed user", user_body(USER), codec_user.encode_user_doc,
         lambda wire: schema.UserItem.model_validate(wire).model_dump(),
         {"revision_id": None, **{k: getattr(USER, k) for k in schema.UserRead.model_fields}},
     ),
@@ -78,10 +78,10 @@ def test_what_is_read_is_written_back(kind):
 def test_the_wire_has_one_order_of_keys():
     assert list(codec.encode_node(NODE)) == list(schema.NodeOut.model_fields)
     assert list(codec.encode_created(NODE)) == [*list(schema.NodeOut.model_fields)[1:], "id"]
-    assert list(codec.encode_user(USER)) == [
+    assert list(codec_user.encode_user(USER)) == [
         "id", "email", "is_active", "is_superuser", "is_verified", "username", "groups",
     ]  # fmt: skip
-    assert list(codec.encode_user_doc(user_body(USER)))[:3] == ["id", "revision_id", "email"]
+    assert list(codec_user.encode_user_doc(user_body(USER)))[:3] == ["id", "revision_id", "email"]
 
 
 def test_what_is_taken_is_what_is_given():

@@ -1,6 +1,6 @@
 """A player of the KernelCI Python client: the same requests, headers, retries and readings of replies.
 
-The client itself is on no registry. What it sends is kernelci.md 10.1 and 10.2: a new session a call, `Authorization`
+The client itself is on no registry. What it sends is kernelci.md 10.1 to 10.3: a new session a call, `Authorization`
 only when a token is configured, JSON bodies, empty POSTs with `Content-Length: 0`, booleans as Python prints them,
 dates as `str(datetime)`, every verb retried on 500, 502, 503, 504 and 521.
 """
@@ -8,6 +8,7 @@ dates as `str(datetime)`, every verb retried on 500, 502, 503, 504 and 521.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
@@ -69,6 +70,49 @@ class Player:
 
     def user_find(self, **attributes: Any) -> Any:
         return self._call("GET", "users", params=attributes)["items"]
+
+    def user_update(self, username: str, **changes: Any) -> Any:
+        """GET the user by name, PATCH by id: as every older `kci user` command that changes one."""
+        return self._call("PATCH", f"user/{self._user(username)['id']}", body=changes)
+
+    def user_activate(self, username: str) -> Any:
+        return self.user_update(username, is_active=1)
+
+    def user_deactivate(self, username: str) -> Any:
+        return self.user_update(username, is_active=0)
+
+    def user_join(self, username: str, group: str) -> Any:
+        names = [g["name"] for g in self._user(username)["groups"]]
+        return self.user_update(username, groups=[*names, group])
+
+    def user_leave(self, username: str, group: str) -> Any:
+        names = [g["name"] for g in self._user(username)["groups"]]
+        return self.user_update(username, groups=[name for name in names if name != group])
+
+    def user_password(self, username: str, password: str, new_password: str) -> None:
+        form = {"username": username, "password": password, "new_password": new_password}
+        self._call("POST", "user/update-password", form=form)
+
+    def user_delete(self, username: str) -> None:
+        self._call("DELETE", f"user/{self._user(username)['id']}")
+
+    def _user(self, username: str) -> Any:
+        (found,) = self.user_find(username=username)
+        return found
+
+    # Groups, by the older routes
+    def group_add(self, name: str) -> Any:
+        return self._call("POST", "group", body={"name": name})
+
+    def group_find(self, **attributes: Any) -> Any:
+        return self._call("GET", "groups", params=attributes)["items"]
+
+    def group_get(self, id: str) -> Any:
+        return self._call("GET", f"group/{id}")
+
+    def group_delete(self, name: str) -> None:
+        (found,) = self.group_find(name=name)
+        self._call("DELETE", f"group/{found['id']}")
 
     # Nodes
     def get(self, id: str) -> Any:
@@ -134,9 +178,14 @@ class Player:
     def count(self, *attributes: str) -> int:
         return self._call("GET", "count", params=translated(attributes))
 
+    def bulkset(self, ids: list[str], field: str, value: str) -> int:
+        return self._call("PUT", "batch/nodeset", body={"nodes": ids, "field": field, "value": value})
+
     # Events
-    def subscribe(self, channel: str, promisc: bool | None = None) -> int:
-        return self._call("POST", f"subscribe/{channel}", params={"promisc": promisc} if promisc else None)["id"]
+    def subscribe(self, channel: str, promisc: bool | None = None, subscriber_id: str | None = None) -> int:
+        given = {"promisc": promisc, "subscriber_id": subscriber_id}
+        params = {name: value for name, value in given.items() if value}
+        return self._call("POST", f"subscribe/{channel}", params=params or None)["id"]
 
     def receive(self, subscription: int, *, block: bool = True) -> Any:
         """The next event, past every BEEP; without `block` the reply to one poll, None for a BEEP."""
@@ -151,8 +200,71 @@ class Player:
     def send(self, channel: str, data: Any, **more: Any) -> None:
         self._call("POST", f"publish/{channel}", body={"data": data, **more})
 
+    def push(self, list: str, data: Any, **more: Any) -> None:
+        self._call("POST", f"push/{list}", body={"data": data, **more})
+
+    def pop(self, list: str) -> Any:
+        return self._call("GET", f"pop/{list}")
+
+    def stats(self) -> Any:
+        return self._call("GET", "stats/subscriptions")
+
     def unsubscribe(self, subscription: int) -> None:
         self._call("POST", f"unsubscribe/{subscription}")
+
+
+PENDING = ("running", "available", "closing")
+
+
+class TimeoutService:
+    """The pipeline's timeout service in its three modes (kernelci.md 6 and 10.3): each asks, then writes whole nodes
+    back as it read them. A refused write is logged and tried again in the next round; here it is counted."""
+
+    def __init__(self, player: Player) -> None:
+        self.player = player
+        self.username = player.whoami()["username"]
+        self.refused = 0
+
+    def timeout(self) -> None:
+        """Nodes of its own past their timeout are done; incomplete when they had no result."""
+        for state in PENDING:
+            for node in self._find(f"timeout<{_now()}", f"state={state}"):
+                if node["owner"] == self.username:
+                    node["state"] = "done"
+                    if not node["result"]:
+                        node["result"] = "incomplete"
+                        node["data"].update(error_code="node_timeout", error_msg="Node timed-out")
+                    self._put(node)
+
+    def holdoff(self) -> None:
+        """Available nodes past their holdoff are closing while a descendant is pending, else done."""
+        for node in self._find("state=available", f"holdoff<{_now()}"):
+            node["state"] = "closing" if self._has_pending(node["id"]) else "done"
+            self._put(node)
+
+    def closing(self) -> None:
+        """Closing nodes without pending descendants are done."""
+        for node in self._find("state=closing"):
+            if not self._has_pending(node["id"]):
+                node["state"] = "done"
+                self._put(node)
+
+    def _has_pending(self, id: str) -> bool:
+        children = self._find(f"parent={id}")
+        return any(c["state"] in PENDING for c in children) or any(self._has_pending(c["id"]) for c in children)
+
+    def _find(self, *attributes: str) -> list[Any]:
+        return self.player.find(*attributes)
+
+    def _put(self, node: dict[str, Any]) -> None:
+        try:
+            self.player.update(node)
+        except Refused:
+            self.refused += 1
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
 
 
 def translated(attributes: tuple[str, ...]) -> list[tuple[str, str]]:

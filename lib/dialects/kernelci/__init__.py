@@ -1,7 +1,8 @@
 """KernelCI: the hub's first wire language (kernelci.md). Paths have no version prefix here; the edge mounts them.
 
-Handlers by noun: `root`, `nodes`, `users`, `pubsub`. Codecs: `codec` (records), `codec_query` (filters), `codec_event`
-(messages and the log).
+Handlers by noun: `root`, `nodes`, `trees`, `lists`, `users`, `groups`, `pubsub`, `items`, `stream`. Codecs: `codec`
+(nodes), `codec_user`, `codec_query` (filters), `codec_page`, `codec_event` (messages and the log), `condition` (entity
+tags, keys of requests).
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import base64
 import binascii
 
-from lib.dialects.kernelci import nodes, pubsub, root, users
+from lib.dialects.kernelci import groups, items, lists, nodes, pubsub, root, stream, trees, users
 from lib.dialects.wire import Dialect, Headers, Reply, Request, reply_json
 from lib.errors import Malformed, NoMethod, NotEditable, Refusal, Unauthenticated
 
-ROUTES = (*root.ROUTES, *nodes.ROUTES, *users.ROUTES, *pubsub.ROUTES)
+ROUTES = tuple(
+    route for noun in (root, nodes, trees, lists, users, groups, pubsub, items, stream) for route in noun.ROUTES
+)
 
 
 def credential(request: Request) -> str | None:

@@ -1,4 +1,4 @@
-"""KernelCI codec: nodes, hierarchies, users and subscriptions, between their wire form and the domain's records.
+"""KernelCI codec: nodes and hierarchies, between their wire form and the domain's records.
 
 Pure, in pairs. The wire's keys and their order come from the models of `schemas.kernelci`, so that what is read, what
 is written and what is documented are one table. Rules are kernelci.md 2.4, 4.1 and 4.2.
@@ -8,25 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar, get_args
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from lib.clock import stamp
-from lib.dialects.wire import PROBLEMS_MAX, Request, decode_pairs, parse, problem
-from lib.domain.account import User
+from lib.dialects.wire import PROBLEMS_MAX, parse, problem
 from lib.domain.node import HIERARCHY_NODES_MAX, Draft, Node, check_kind, to_body
-from lib.domain.subscription import Subscription
 from lib.domain.tree import Branch
 from lib.errors import Invalid, Malformed, TooLarge
-from schemas.kernelci import NodeEdit, NodeIn, NodeOut, SubscriptionRead, UserItem, UserRead
+from schemas.kernelci import NodeEdit, NodeIn, NodeMerge, NodeOut, NodePatch, NodeSetIn
 from schemas.kernelci_data import DATA
 
 Wire = dict[str, Any]
-M = TypeVar("M", bound=BaseModel)
 
 
-def _keys(model: type[BaseModel]) -> tuple[str, ...]:
+def keys_of(model: type[BaseModel]) -> tuple[str, ...]:
+    """The keys of a wire object, in their order."""
     return tuple(model.model_fields)
 
 
@@ -34,9 +32,10 @@ def _instants(model: type[BaseModel]) -> tuple[str, ...]:
     return tuple(k for k, f in model.model_fields.items() if datetime in (f.annotation, *get_args(f.annotation)))
 
 
-NODE_KEYS = _keys(NodeOut)
+NODE_KEYS = keys_of(NodeOut)
 NODE_INSTANTS = _instants(NodeOut)
 _NULL_IS_OMITTED = ("created", "updated")
+FLAG_FIELD = "processed_by_kcidb_bridge"
 
 
 def naive(stamped: str) -> str:
@@ -94,11 +93,45 @@ def _decode_shape(value: Any, model: type[NodeEdit]) -> tuple[str | None, dict[s
     for key in _NULL_IS_OMITTED:
         if key in draft and draft[key] is None:
             del draft[key]
+    _tidy(draft)
+    return id, draft
+
+
+def _tidy(draft: dict[str, Any]) -> None:
+    """Bring what a model took into the form that is stored."""
     if draft.get("artifacts"):
-        draft["artifacts"] = {name: str(url) for name, url in draft["artifacts"].items()}
+        draft["artifacts"] = {name: None if url is None else str(url) for name, url in draft["artifacts"].items()}
     if draft.get("data"):
         draft["data"] = number_version(draft["data"])
-    return id, draft
+
+
+def decode_patch(value: Any, *, merge: bool = False) -> Draft:
+    """The changes of a PATCH, only those that are given. Raises Invalid (400) for a value of the wrong shape, as the
+    KernelCI server does, Malformed for a body that is no object."""
+    model = NodeMerge if merge else NodePatch
+    if not isinstance(value, dict):
+        parse(model, value)
+    try:
+        parsed = model.model_validate(value)
+    except ValidationError as error:
+        raise Invalid("", _lines(error)) from error
+    given = parsed.__dict__
+    changes = {key: given[key] for key in parsed.model_fields_set}
+    _tidy(changes)
+    return changes
+
+
+_FLAGS = {"true": True, "True": True, "false": False, "False": False, True: True, False: False}
+
+
+def decode_node_set(wanted: NodeSetIn) -> tuple[list[str], bool]:
+    """The nodes of a batch and their new flag. Raises Invalid for another field, unless there are no nodes, and for
+    a value that is none: upstream stores it, and no read of that node works again (kernelci.md 11.8)."""
+    if wanted.nodes and wanted.field != FLAG_FIELD:
+        raise Invalid("field", f"only {FLAG_FIELD} can be set")
+    if (value := _FLAGS.get(wanted.value)) is None:
+        raise Invalid("value", "one of true, True, false, False")
+    return wanted.nodes, value
 
 
 def _check_draft(draft: Draft, stored_kind: str | None) -> None:
@@ -116,9 +149,13 @@ def check_data(kind: str, data: dict[str, Any] | None) -> None:
     try:
         model.__pydantic_validator__.validate_python(data)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)[:PROBLEMS_MAX]
-        lines = [f"{'.'.join(map(str, ('data', *f['loc'])))}: {f['msg']}" for f in faults]
-        raise Invalid("data", "\n".join((f"not valid for a {kind}", *lines))) from error
+        raise Invalid("data", f"not valid for a {kind}\n{_lines(error, 'data')}") from error
+
+
+def _lines(error: ValidationError, *above: str) -> str:
+    """The faults of a value, one a line, each with its path."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)[:PROBLEMS_MAX]
+    return "\n".join(f"{'.'.join(map(str, (*above, *f['loc'])))}: {f['msg']}" for f in faults)
 
 
 _VERSION_NUMBERS = ("version", "patchlevel", "sublevel")
@@ -220,34 +257,7 @@ def _assemble(drafts: list[dict[str, Any]], parents: list[int]) -> Branch:
     return Branch(drafts[0], children[0])
 
 
-# Users and subscriptions
-
-
-def decode_form(request: Request, model: type[M]) -> M:
-    """A form as a wire model. A body of any other type has none of its fields, so Malformed names them (422)."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_form = content_type == "application/x-www-form-urlencoded"
-    return parse(model, dict(decode_pairs(request.body.decode(errors="replace"))) if is_form else {})
-
-
-USER_KEYS = _keys(UserRead)
-USER_ITEM_KEYS = ("id", "revision_id", *(k for k in _keys(UserItem) if k not in ("id", "revision_id")))
-SUBSCRIPTION_KEYS = _keys(SubscriptionRead)
-
-
-def encode_user(user: User) -> Wire:
-    """A user as others see it, in the wire's order of keys; never a hash."""
-    return {key: getattr(user, key) for key in USER_KEYS}
-
-
-def encode_user_doc(body: Mapping[str, Any]) -> Wire:
-    """A stored user body as an item of a list (kernelci.md 2.2, GET users)."""
-    return {key: body.get(key) for key in USER_ITEM_KEYS}
-
-
-def encode_subscription(subscription: Subscription) -> Wire:
-    """A subscription that was made."""
-    return {key: getattr(subscription, key) for key in SUBSCRIPTION_KEYS}
+# Pages
 
 
 def encode_page(items: list[Wire], total: int, limit: int, offset: int) -> Wire:

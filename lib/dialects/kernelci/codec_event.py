@@ -1,4 +1,5 @@
-"""KernelCI codec of events: the messages of a poll, and the log as /events shows it (kernelci.md 2.5 and 5)."""
+"""KernelCI codec of events: subscriptions, the messages of a poll, and the log as /events shows it, as pages and as a
+stream (kernelci.md 2.5 and 5)."""
 
 from __future__ import annotations
 
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from lib.clock import read_instant, stamp
-from lib.dialects.kernelci.codec import Wire, encode_doc, naive
+from lib.dialects.kernelci.codec import Wire, encode_doc, keys_of, naive
 from lib.dialects.kernelci.codec_query import Field, Fields, Type, decode_count, decode_filters
 from lib.domain.event import BEEP, NODE_CHANNEL, TYPE_DEFAULT, envelope
 from lib.domain.query import Filter, Query, regex
+from lib.domain.subscription import FILTERS, Subscription
 from lib.errors import Invalid
+from schemas.kernelci import SubscriptionRead
 
 if TYPE_CHECKING:
     from lib.store.port import Doc, Event
@@ -24,6 +27,8 @@ EVENTS_LIMIT_MAX = 10_000
 RECURSIVE_LIMIT_MAX = 1000
 """Largest limit of a request that wants the nodes along (kernelci.md 2.5)."""
 EVENT_IDS_MAX = 1000
+WANTED_CHARS_MAX = 200
+"""Longest value that a subscription may ask an event to have."""
 
 _DATA_FIELDS = ("kind", "state", "result", "op", "name", "group", "owner")
 
@@ -69,6 +74,60 @@ def decode_event_query(pairs: Iterable[tuple[str, str]]) -> EventQuery:
     if limit > EVENTS_LIMIT_MAX:
         raise Invalid("limit", f"at most {EVENTS_LIMIT_MAX}")
     return EventQuery(Query(tuple(filters), limit or EVENTS_LIMIT_DEFAULT, offset), with_nodes)
+
+
+class FeedQuery(NamedTuple):
+    """What /events/stream asks for; `after` None: what is told from now on."""
+
+    channel: str
+    after: int | None
+    filters: tuple[Filter, ...]
+
+
+_PAGE_ONLY = ("limit", "offset", "recursive")
+
+
+def decode_feed_query(pairs: Iterable[tuple[str, str]], last_event_id: str) -> FeedQuery:
+    """The query of a stream: as that of /events. `last_event_id` is the header with which a client goes on."""
+    given = dict(pairs)
+    for key in _PAGE_ONLY:
+        if key in given:
+            raise Invalid(key, "a stream has no end; /events has pages")
+    channel = given.pop("channel", NODE_CHANNEL)
+    text = given.pop("after", "")
+    after = decode_count("Last-Event-ID", last_event_id) if last_event_id else decode_count("after", text or "0")
+    filters = (*decode_filters(given.items(), EVENT_FIELDS, _OWN_PARAMS), *_own_filters(given))
+    return FeedQuery(channel, after if last_event_id or text else None, filters)
+
+
+def decode_wanted(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What a subscription wants of an event's data. Other parameters are none of ours."""
+    wanted = {key: value for key, value in pairs if key in FILTERS}
+    for key, value in wanted.items():
+        if len(value) > WANTED_CHARS_MAX:
+            raise Invalid(key, f"at most {WANTED_CHARS_MAX} characters")
+    return wanted
+
+
+SUBSCRIPTION_KEYS = keys_of(SubscriptionRead)
+
+
+def encode_subscription(subscription: Subscription) -> Wire:
+    """A subscription that was made."""
+    return {key: getattr(subscription, key) for key in SUBSCRIPTION_KEYS}
+
+
+def encode_subscription_stat(subscription: Subscription) -> Wire:
+    """A live subscription as administrators see it (kernelci.md 2.5)."""
+    polled = subscription.last_poll_at
+    return {
+        "id": subscription.id,
+        "channel": subscription.channel,
+        "user": subscription.user,
+        "promiscuous": subscription.promiscuous,
+        "created": naive(subscription.created_at),
+        "last_poll": None if polled is None else naive(polled),
+    }
 
 
 def _own_filters(given: Mapping[str, str]) -> Iterable[Filter]:
@@ -132,10 +191,14 @@ def encode_message(event: Event) -> Wire:
 
 
 def encode_beep(channel: str, source: str, id: str, now: datetime) -> Wire:
-    """The message that only says the line is alive; without an owner or a sequence id."""
+    """The message that only says the line is alive."""
+    return _message(channel, beep(source, id, now))
+
+
+def beep(source: str, id: str, now: datetime) -> Wire:
+    """The CloudEvent that only says the line is alive; without an owner or a sequence id."""
     time = stamp(now)[:-1] + "+00:00"
-    built = {"specversion": "1.0", "id": id, "source": source, "type": TYPE_DEFAULT, "time": time, "data": BEEP}
-    return _message(channel, built)
+    return {"specversion": "1.0", "id": id, "source": source, "type": TYPE_DEFAULT, "time": time, "data": BEEP}
 
 
 def _message(channel: str, cloud_event: Mapping[str, Any]) -> Wire:

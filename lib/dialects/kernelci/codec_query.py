@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 FILTERS_MAX = 50
 """Most filters of one query."""
+LISTED_VALUES_MAX = 1000
+"""Most values of one `in` or `nin`."""
 PATH_CHARS_MAX = 300
 PATH_STEPS_MAX = 32
 
@@ -90,6 +92,7 @@ USER_FIELDS = Fields(
     },
     has_null=False,
 )
+GROUP_FIELDS = Fields({"id": Field("id", Type.ID), "name": Field("name", Type.TEXT)}, has_null=False)
 
 
 class Accepted(NamedTuple):
@@ -135,10 +138,12 @@ def decode_filters(pairs: Iterable[tuple[str, str]], fields: Fields, skip: Itera
 def decode_filter(key: str, value: str, fields: Fields) -> Filter:
     """One condition. Raises Invalid that names the key."""
     name, op = _split(key)
-    field = _find(key, name, fields)
+    field = find_field(key, name, fields)
     if op == "re":
         return Filter(field.path, "re", regex(value, key))
     if op in ("in", "nin"):
+        if value.count(",") >= LISTED_VALUES_MAX:
+            raise Invalid(key, f"at most {LISTED_VALUES_MAX} values")
         many = tuple(_decode(key, field.type, op, part, fields) for part in value.split(","))
         return Filter(field.path, cast(Operator, op), many)
     if op == "int":
@@ -161,7 +166,7 @@ def _split(key: str) -> tuple[str, str]:
     return name, op
 
 
-def _find(key: str, name: str, fields: Fields) -> Field:
+def find_field(key: str, name: str, fields: Fields) -> Field:
     """The field a path names: a declared one, an element of a list, or anything inside an open object."""
     if key.startswith("$"):
         raise Invalid(_shown(key), "a key must not begin with $")

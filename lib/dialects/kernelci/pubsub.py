@@ -1,24 +1,43 @@
-"""KernelCI handlers of events: subscribe, listen, publish, and the log (kernelci.md 2.5 and 5)."""
+"""KernelCI handlers of events: subscribe, listen, publish, and the log (kernelci.md 2.5 and 5).
+
+A subscription may say what it wants of an event's data, by `kind`, `state`, `result`, `op`, `name`, `group` and `owner`
+(equality, all must hold), so that the rest is never sent. Other parameters are ignored, as they always were.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import islice
 
-from lib.dialects.kernelci.codec import encode_subscription
-from lib.dialects.kernelci.codec_event import decode_event_query, encode_beep, encode_event, encode_message
+from lib.dialects.kernelci.codec_event import (
+    decode_event_query,
+    decode_wanted,
+    encode_beep,
+    encode_event,
+    encode_message,
+    encode_subscription,
+    encode_subscription_stat,
+)
 from lib.dialects.kernelci.codec_query import FLAG, decode_param
 from lib.dialects.wire import Access, Reply, Request, Route, Wait, decode_body, problem, reply_json
 from lib.domain.hub import Hub
-from lib.domain.subscription import Poll
+from lib.domain.subscription import FILTERS, Poll
 from lib.errors import Malformed, NotFound
-from schemas.kernelci import EventRead, MessageRead, PublishIn, SubscriptionRead
+from schemas.kernelci import EventRead, MessageRead, PublishIn, SubscriptionRead, SubscriptionStat
+
+STATS_MAX = 10_000
+"""Most subscriptions that are shown; the oldest ones."""
 
 
 def subscribe(request: Request, hub: Hub) -> Reply:
-    """POST /subscribe/{channel}"""
-    promiscuous = decode_param(request.query, "promisc", FLAG, False)
-    channel = request.params["channel"]
-    made = hub.subscriptions.subscribe(request.caller, channel, request.now, promiscuous=promiscuous)
+    """POST /subscribe/{channel}: with a `subscriber_id`, one that outlives its end (kernelci.md 5.4)."""
+    pairs = request.query
+    made = hub.subscriptions.subscribe(
+        request.caller, request.params["channel"], request.now,
+        promiscuous=decode_param(pairs, "promisc", FLAG, False),
+        subscriber_id=dict(pairs).get("subscriber_id"),
+        filters=decode_wanted(pairs),
+    )  # fmt: skip
     return reply_json(encode_subscription(made))
 
 
@@ -75,6 +94,11 @@ def publish(request: Request, hub: Hub) -> Reply:
     return reply_json(None)
 
 
+def stats(request: Request, hub: Hub) -> Reply:
+    """GET /stats/subscriptions"""
+    return reply_json([encode_subscription_stat(s) for s in islice(hub.subscriptions.every(), STATS_MAX)])
+
+
 def find(request: Request, hub: Hub) -> Reply:
     """GET /events: oldest first."""
     query, with_nodes = decode_event_query(request.query)
@@ -98,15 +122,28 @@ _EVENT_PARAMS = (
 
 ROUTES = (
     Route(
-        "POST", "/subscribe/{channel}", subscribe, "pubsub", Access.USER, gives=SubscriptionRead,
-        params=("promisc",), summary="Subscribe to a channel",
+        "POST", "/subscribe/{channel}", subscribe, "pubsub", Access.USER, brief=True, gives=SubscriptionRead,
+        params=("promisc", "subscriber_id", *FILTERS), summary="Subscribe to a channel",
     ),
-    Route("POST", "/unsubscribe/{id}", unsubscribe, "pubsub", Access.USER, gives=None, summary="End a subscription"),
-    Route("GET", "/unsubscribe/{id}", unsubscribe, "pubsub", Access.USER, gives=None, summary="End a subscription"),
-    Route("GET", "/listen/{id}", listen, "pubsub", Access.USER, gives=MessageRead, summary="Wait for the next event"),
     Route(
-        "POST", "/publish/{channel}", publish, "pubsub", Access.USER, takes=PublishIn, gives=None,
+        "POST", "/unsubscribe/{id}", unsubscribe, "pubsub", Access.USER, brief=True, gives=None,
+        summary="End a subscription",
+    ),
+    Route(
+        "GET", "/unsubscribe/{id}", unsubscribe, "pubsub", Access.USER, brief=True, gives=None,
+        summary="End a subscription",
+    ),
+    Route(
+        "GET", "/listen/{id}", listen, "pubsub", Access.USER, brief=True, gives=MessageRead,
+        summary="Wait for the next event",
+    ),
+    Route(
+        "POST", "/publish/{channel}", publish, "pubsub", Access.USER, brief=True, takes=PublishIn, gives=None,
         summary="Publish an event",
+    ),
+    Route(
+        "GET", "/stats/subscriptions", stats, "pubsub", Access.SUPER, gives=list[SubscriptionStat],
+        summary="Live subscriptions",
     ),
     Route("GET", "/events", find, "pubsub", gives=list[EventRead], params=_EVENT_PARAMS, summary="Read the log"),
 )  # fmt: skip

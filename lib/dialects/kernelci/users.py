@@ -1,8 +1,10 @@
-"""KernelCI handlers of users: logging in, registering, reading (kernelci.md 2.2)."""
+"""KernelCI handlers of users: logging in, registering, reading, changing (kernelci.md 2.2)."""
 
 from __future__ import annotations
 
-from lib.dialects.kernelci.codec import decode_form, encode_page, encode_user, encode_user_doc
+from typing import Any
+
+from lib.dialects.kernelci.codec import encode_page
 from lib.dialects.kernelci.codec_query import (
     LIMIT,
     LIMIT_DEFAULT,
@@ -11,13 +13,17 @@ from lib.dialects.kernelci.codec_query import (
     decode_filters,
     decode_param,
 )
+from lib.dialects.kernelci.codec_user import decode_form, decode_user_edit, encode_user, encode_user_doc
 from lib.dialects.wire import Access, Reply, Request, Route, decode_body, reply_json
 from lib.domain.hub import Hub
 from lib.domain.query import Query
-from lib.errors import Unauthenticated
-from schemas.kernelci import LoginIn, RegisterIn, TokenRead, UserPage, UserRead
+from lib.errors import Invalid, NotFound, Unauthenticated
+from lib.ids import is_node_id
+from schemas.kernelci import LoginIn, PasswordIn, RegisterIn, TokenRead, UserEdit, UserPage, UserRead
 
 FORM_BYTES_MAX = 64 * 1024
+FLAGS = frozenset(("is_active", "is_superuser", "is_verified"))
+"""What users cannot change of themselves; passed over in silence (kernelci.md 2.2)."""
 
 
 def login(request: Request, hub: Hub) -> Reply:
@@ -56,6 +62,43 @@ def read(request: Request, hub: Hub) -> Reply:
     return reply_json({"detail": "Not Found"}, 404) if user is None else reply_json(encode_user(user))
 
 
+def edit_me(request: Request, hub: Hub) -> Reply:
+    """PATCH /user/me"""
+    caller = request.caller
+    changes = decode_user_edit(decode_body(request, UserEdit))
+    if "groups" in changes and not caller.is_superuser:
+        raise Invalid("groups", "only an administrator changes groups")
+    return _edit(hub, caller.id, {name: value for name, value in changes.items() if name not in FLAGS})
+
+
+def edit(request: Request, hub: Hub) -> Reply:
+    """PATCH /user/{id}: `groups` replaces the set, an empty list empties it."""
+    id = request.params["id"].lower()
+    if not is_node_id(id):
+        raise Invalid("user_id", "not an id of 24 hex digits")
+    return _edit(hub, id, decode_user_edit(decode_body(request, UserEdit)))
+
+
+def _edit(hub: Hub, id: str, changes: dict[str, Any]) -> Reply:
+    return reply_json(encode_user(hub.accounts.edit(id, changes)))
+
+
+def delete(request: Request, hub: Hub) -> Reply:
+    """DELETE /user/{id}: 200 and null, not 204."""
+    id = request.params["id"].lower()
+    if not is_node_id(id):
+        raise NotFound("user", id)
+    hub.accounts.delete(id)
+    return reply_json(None)
+
+
+def update_password(request: Request, hub: Hub) -> Reply:
+    """POST /user/update-password: a form; the old password is the credential."""
+    form = decode_form(request, PasswordIn)
+    hub.accounts.update_password(form.username, form.password, form.new_password)
+    return reply_json(None)
+
+
 def find(request: Request, hub: Hub) -> Reply:
     """GET /users"""
     pairs = request.query
@@ -80,6 +123,18 @@ ROUTES = (
     ),
     Route("POST", "/user", register, "user", Access.SUPER, takes=RegisterIn, gives=UserRead, summary="Create a user"),
     Route("GET", "/user/{id}", read, "user", Access.USER, quick=True, gives=UserRead, summary="Read a user"),
+    Route(
+        "PATCH", "/user/me", edit_me, "user", Access.USER, takes=UserEdit, gives=UserRead,
+        summary="Change one's own account",
+    ),
+    Route(
+        "PATCH", "/user/{id}", edit, "user", Access.SUPER, takes=UserEdit, gives=UserRead, summary="Change a user"
+    ),
+    Route("DELETE", "/user/{id}", delete, "user", Access.SUPER, gives=None, summary="Delete a user"),
+    Route(
+        "POST", "/user/update-password", update_password, "user", takes=PasswordIn, is_form=True, gives=None,
+        body_bytes_max=FORM_BYTES_MAX, summary="Change a password, knowing the old one",
+    ),
     Route(
         "GET", "/users", find, "user", Access.USER, gives=UserPage,
         params=("limit", "offset", "<field>", "<field>__<operator>"), summary="Find users",

@@ -3,7 +3,8 @@
 Each file of `cases/` is a list of cases: `source` says where the behaviour is written down, `given` what is there
 before (groups, users whose password is their name, nodes, each POSTed by its `as`), `exchanges` what is sent and
 answered. `<name>` stands for the id of a user or node of `given`, `<id1>`, `<id2>` … for ids made while the case runs,
-in the order they are first shown, `<event1>` … for the ids of events. Key order counts. The clock stands at build.NOW.
+in the order they are first shown, `<event1>` … for the ids of events, `<next1>` … for the cursors of pages. Key order
+counts. `shows` names further headers of a reply that are part of the case. The clock stands at build.NOW.
 """
 
 from __future__ import annotations
@@ -41,13 +42,17 @@ class Names:
             text = text.replace(f"<{name}>", real)
         return json.loads(text)
 
+    def number(self, stem: str, value: str) -> None:
+        """Give a value that has no name yet the next number."""
+        if value not in self.by_name.values():
+            count = sum(re.fullmatch(rf"{stem}\d+", n) is not None for n in self.by_name)
+            self.bind(f"{stem}{count + 1}", value)
+
     def hide(self, text: str) -> str:
         """The text with ids as placeholders; new ones get the next number."""
         for stem, pattern in (("event", r"00000000-0000-4000-8000-[0-9a-f]{12}"), ("id", r"\b0{12}[0-9a-f]{12}\b")):
             for found in re.findall(pattern, text):
-                if found not in self.by_name.values():
-                    count = sum(re.fullmatch(rf"{stem}\d+", n) is not None for n in self.by_name)
-                    self.bind(f"{stem}{count + 1}", found)
+                self.number(stem, found)
         for name, real in self.by_name.items():
             text = text.replace(real, f"<{name}>")
         return text
@@ -68,9 +73,14 @@ def play(client, hub, clock, auth):
             method, target, token=tokens[step["as"]] if "as" in step else None, form=step.get("form"),
             body=step.get("text", "").encode(), headers=step.get("headers", {}), **more,
         )  # fmt: skip
-        shown = {"status": reply.status, **{k: v for k, v in reply.headers if k in SHOWN_HEADERS}}
+        wanted = (*SHOWN_HEADERS, *step.get("shows", ()))
+        shown = {"status": reply.status, **{k: v for k, v in reply.headers if k in wanted}}
         is_json = dict(reply.headers).get("content-type", "").startswith("application/json")
         shown |= {"json": json.loads(reply.body)} if is_json else {"text": reply.body.decode()}
+        for place in (shown, shown.get("json")):
+            for key in ("x-next", "next"):
+                if isinstance(place, dict) and isinstance(place.get(key), str):
+                    names.number("next", place[key])
         return json.loads(names.hide(json.dumps(shown)))
 
     def play(case):

@@ -6,7 +6,7 @@ import time
 import orjson
 import pytest
 
-from lib.dialects.kernelci import nodes
+from lib.dialects.kernelci import lists
 from lib.dialects.wire import JSON_DEPTH_MAX
 from lib.domain.node import DEPTH_MAX, HIERARCHY_NODES_MAX
 from tests import build
@@ -78,7 +78,7 @@ def test_a_long_pattern_is_refused(client):
 
 
 def test_an_unfiltered_fast_read_is_the_newest_page_oldest_first(client, submit, monkeypatch):
-    monkeypatch.setattr(nodes, "FAST_NODES_DEFAULT", 2)
+    monkeypatch.setattr(lists, "FAST_NODES_DEFAULT", 2)
     ids = [submit(build.job())["id"] for _ in range(3)]
     reply = client.send("GET", "/nodes/fast")
     assert [n["id"] for n in json.loads(reply.body)] == ids[1:]
@@ -86,13 +86,13 @@ def test_an_unfiltered_fast_read_is_the_newest_page_oldest_first(client, submit,
 
 
 def test_a_fast_read_is_whole_across_chunks_or_refused(client, submit, monkeypatch):
-    monkeypatch.setattr(nodes, "FAST_CHUNK_NODES", 2)
+    monkeypatch.setattr(lists, "FAST_CHUNK_NODES", 2)
     ids = [submit(build.job())["id"] for _ in range(5)]
     for limit, want in (("", ids), ("&limit=3", ids[:3]), ("&limit=4&offset=1", ids[1:]), ("&limit=0", ids)):
         reply = client.send("GET", f"/nodes/fast?kind=job{limit}")
         assert [n["id"] for n in json.loads(reply.body)] == want
     for most, status in ((5, 200), (4, 400)):
-        monkeypatch.setattr(nodes, "FAST_NODES_MAX", most)
+        monkeypatch.setattr(lists, "FAST_NODES_MAX", most)
         assert client.send("GET", "/nodes/fast?kind=job").status == status
 
 

@@ -1,0 +1,66 @@
+"""The log as it is followed, and the bell of a list."""
+
+import pytest
+
+from lib.domain import journal
+from lib.domain.item import bell_of
+from lib.domain.query import Filter, Query
+from lib.errors import Invalid
+from tests import build
+
+
+@pytest.fixture
+def tell(hub, clock):
+    bob = build.register(hub.accounts, "bob")
+    return lambda data: hub.journal.publish(bob, "abc", data, clock())
+
+
+def test_the_tail_goes_on_where_it_was_left(hub, tell):
+    assert hub.journal.last("abc") == 0
+    for n in range(3):
+        tell({"n": n})
+    docs, position = hub.journal.tail("abc", 1, ())
+    assert [d.body["data"]["n"] for d in docs] == [1, 2] and position == hub.journal.last("abc") == 3
+    assert hub.journal.tail("abc", position, ()) == ([], 3)
+    assert [(d.body["seq"], d.body["channel"], d.body["at"][:4]) for d in docs] == [(n, "abc", "2024") for n in (2, 3)]
+
+
+def test_the_tail_moves_past_what_its_filters_leave_out(hub, tell, monkeypatch):
+    monkeypatch.setattr(journal, "READ_MAX", 2)
+    for kind in ("a", "a", "b", "text"):
+        tell("text" if kind == "text" else {"kind": kind})
+    wanted = (Filter("data.kind", "eq", "b"),)
+    assert hub.journal.tail("abc", 0, wanted) == ([], 2)
+    docs, position = hub.journal.tail("abc", 2, wanted)
+    assert ([d.body["seq"] for d in docs], position) == ([3], 4)
+
+
+def test_a_channel_has_a_name(hub):
+    with pytest.raises(Invalid):
+        hub.journal.last("x" * 201)
+
+
+def test_a_push_rings_for_those_who_wait(hub, bus, clock):
+    hub.items.push("todo", 1, clock(), source=None)
+    assert bus.woken == [bell_of("todo")]
+
+
+def test_an_item_has_a_bounded_number_of_attributes(hub, clock):
+    with pytest.raises(Invalid):
+        hub.items.push("todo", 1, clock(), source=None, attributes={str(n): n for n in range(51)})
+
+
+def test_named_nodes_are_paged_by_cursor_too(hub, clock):
+    bob = build.register(hub.accounts, "bob")
+    ids = []
+    for _ in range(5):
+        ids.append(hub.nodes.submit(bob, build.job(), clock()).id)
+        clock.advance(seconds=1)
+    for order, want in (("received_at", ids), ("-received_at", ids[::-1])):
+        seen, after = [], None
+        while len(seen) < 10:
+            docs, after = hub.nodes.page(Query((Filter("id", "in", tuple(ids)),), 2, 0, after), order)
+            seen += [d.key for d in docs]
+            if after is None:
+                break
+        assert seen == want
