@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -119,7 +119,11 @@ class Accounts:
         is_verified: bool = False,
         groups: Sequence[str] = (),
     ) -> User:
-        """A new user. Raises Conflict-like refusals the KernelCI way: Invalid for the name, Coded for the email."""
+        """A new user. Raises Exists for a username that is taken, Coded for an email that is.
+
+        A former username may be given anew here, and only here: nodes name their owner by it, so whoever takes it owns
+        what it left.
+        """
         if not username:
             raise Invalid("username", "must not be empty")
         hashed = self.auth.hash(_checked_password(password))
@@ -128,7 +132,8 @@ class Accounts:
 
         def work(tx: Tx) -> User:
             taken = tx.load_many("unique", [name_key, email_key])
-            if taken[0] is not None:
+            former = taken[0] is not None and taken[0].body.get("is_former", False)
+            if taken[0] is not None and not former:
                 raise Exists(f"Username already exists: {username}")
             if taken[1] is not None:
                 raise Coded("REGISTER_USER_ALREADY_EXISTS")
@@ -137,7 +142,7 @@ class Accounts:
                 id=id, username=username, email=email, hashed_password=hashed, received_at=stamp(now),
                 is_superuser=is_superuser, is_verified=is_verified, groups=held,
             )  # fmt: skip
-            tx.create("unique", name_key, {"id": id})
+            (tx.save if former else tx.create)("unique", name_key, {"id": id})
             tx.create("unique", email_key, {"id": id})
             tx.create("user", id, to_body(user))
             return user
@@ -192,8 +197,10 @@ class Accounts:
             doc = tx.load("user", id)
             if doc is None:
                 raise NotFound("user", id)
+            name_key = unique_key("username", doc.body["username"])
+            tx.load("unique", name_key)
             tx.drop("user", id)
-            tx.drop("unique", unique_key("username", doc.body["username"]))
+            tx.save("unique", name_key, {"id": id, "is_former": True})
             tx.drop("unique", unique_key("email", doc.body["email_folded"]))
 
         self.store.transact(work)
@@ -246,7 +253,7 @@ class Accounts:
 
     def _by_name(self, username: str) -> User | None:
         claim = self.store.load("unique", unique_key("username", username))
-        return None if claim is None else self.get(claim.body["id"])
+        return None if claim is None or claim.body.get("is_former") else self.get(claim.body["id"])
 
     def _rehash(self, id: str, hashed: str) -> None:
         def work(tx: Tx) -> None:
@@ -274,24 +281,33 @@ def _groups(tx: Tx, names: Sequence[str]) -> list[dict[str, str]]:
 
 
 class _Claims:
-    """Moves of unique names, read first and written after, as a transaction wants it."""
+    """Moves of unique names, read first and written after, as a transaction wants it.
+
+    A username that is given up stays claimed as a former one: nodes name their owner by it.
+    """
 
     def __init__(self, tx: Tx, id: str) -> None:
         self._tx, self._id = tx, id
-        self._moves: list[tuple[str, str]] = []
+        self._writes: list[Callable[[], object]] = []
 
     def move(self, noun: str, old: str, new: str, taken: Exception) -> None:
-        """Give up `old` for `new`; raises `taken` when another holds it."""
+        """Give up `old` for `new`; raises `taken` when another holds it, or held it."""
         if old == new:
             return
-        if self._tx.load("unique", unique_key(noun, new)) is not None:
+        tx, old_key, new_key = self._tx, unique_key(noun, old), unique_key(noun, new)
+        held, _ = tx.load_many("unique", [new_key, old_key])
+        if held is not None and held.body["id"] != self._id:
             raise taken
-        self._moves.append((unique_key(noun, old), unique_key(noun, new)))
+        claim = tx.create if held is None else tx.save
+        self._writes.append(lambda: claim("unique", new_key, {"id": self._id}))
+        if noun == "username":
+            self._writes.append(lambda: tx.save("unique", old_key, {"id": self._id, "is_former": True}))
+        else:
+            self._writes.append(lambda: tx.drop("unique", old_key))
 
     def write(self) -> None:
-        for old, new in self._moves:
-            self._tx.drop("unique", old)
-            self._tx.create("unique", new, {"id": self._id})
+        for write in self._writes:
+            write()
 
 
 def first_admin(accounts: Accounts, username: str, email: str, password: str, now: datetime) -> User | None:

@@ -153,15 +153,16 @@ class Catalog:
 
     def replace_tree(
         self, actor: Actor, root_id: str, tree: Branch, now: datetime, once: Once | None = None
-    ) -> list[Node]:
+    ) -> list[Doc]:
         """Replace a root and create or replace its descendants, all or nothing (kernelci.md 2.4, PUT nodes).
 
-        Gives the stored nodes in pre-order. A child that names an existing node outside the root's subtree is refused.
+        Gives the stored nodes in pre-order. A child that names an existing node outside the root's subtree is refused,
+        and so is one that the actor may not edit.
         """
         plan: Plan = plan_tree(root_id, tree, lambda: self.ids.record(now))
         event_id = self.ids.event()
 
-        def work(tx: Tx) -> tuple[list[Node], list[News]]:
+        def work(tx: Tx) -> tuple[list[Doc], list[News]]:
             docs = tx.load_many("node", [root_id, *plan.named])
             if docs[0] is None:
                 raise NotFound("node", root_id)
@@ -170,13 +171,17 @@ class Catalog:
             require_edit(actor, root)
             parent = None if root.parent is None else _load(tx, root.parent)
             nodes = plan.apply(stored, parent, actor.username, now)
+            for node in stored.values():
+                require_edit(actor, node)
+            written = []
             for node in nodes:
+                body, rev = to_body(node), 1
                 if node.id in stored:
-                    node.rev = tx.save("node", node.id, to_body(node))
+                    rev = tx.save("node", node.id, body)
                 else:
-                    tx.create("node", node.id, to_body(node))
-                    node.rev = 1
-            return nodes, [node_news(event_id, self.source, nodes[0], root, is_hierarchy=True)]
+                    tx.create("node", node.id, body)
+                written.append(Doc(node.id, rev, body))
+            return written, [node_news(event_id, self.source, nodes[0], root, is_hierarchy=True)]
 
         return self.ledger.write(now, work, once)
 

@@ -38,7 +38,24 @@ def test_names_and_emails_are_unique_and_emails_whatever_their_case(hub, clock, 
     with pytest.raises(Coded, match="UPDATE_USER_EMAIL_ALREADY_EXISTS"):
         hub.accounts.edit(eve.id, {"email": "BOB@example.org"})
     hub.accounts.edit(bob.id, {"username": "robert", "email": "robert@example.org"})
-    hub.accounts.register("bob", "bob@example.org", "x", clock())
+    hub.accounts.edit(eve.id, {"email": "bob@example.org"})
+
+
+def test_a_former_name_goes_to_nobody_but_its_holder_and_whom_an_administrator_registers(hub, clock, bob):
+    eve = hub.accounts.register("eve", "eve@example.org", "x", clock())
+    hub.accounts.edit(bob.id, {"username": "robert"})
+    with pytest.raises(Exists):
+        hub.accounts.edit(eve.id, {"username": "bob"})
+    with pytest.raises(Coded):
+        hub.accounts.login("bob", "secret", clock())
+    assert hub.accounts.login("robert", "secret", clock())
+    hub.accounts.edit(bob.id, {"username": "bob"})
+    assert hub.accounts.login("bob", "secret", clock())
+    hub.accounts.delete(bob.id)
+    with pytest.raises(Exists):
+        hub.accounts.edit(eve.id, {"username": "bob"})
+    again = hub.accounts.register("bob", "bob@example.org", "new", clock(), is_verified=True)
+    assert again.id != bob.id and hub.accounts.login("bob", "new", clock())
 
 
 def test_an_edit_changes_what_it_names(hub, clock, bob):
@@ -77,7 +94,7 @@ def test_a_group_goes_when_nobody_has_it_or_everybody_leaves(hub, clock, bob):
     assert hub.accounts.count_groups(()) == 1
 
 
-def test_a_deleted_user_frees_its_names(hub, clock, bob):
+def test_a_deleted_user_may_be_registered_again(hub, clock, bob):
     hub.accounts.delete(bob.id)
     assert hub.accounts.find(Query((Filter("username", "eq", "bob"),), 10)) == []
     with pytest.raises(NotFound):

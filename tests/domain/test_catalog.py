@@ -5,6 +5,7 @@ import pytest
 from lib.domain.access import Actor
 from lib.domain.ledger import Done, Once
 from lib.domain.query import Filter
+from lib.domain.tree import Branch
 from lib.errors import Conflict, NotEditable, NotFound, Stale, TooLarge
 
 LAB, EVE = Actor("1" * 24, "lab"), Actor("2" * 24, "eve")
@@ -68,3 +69,13 @@ def test_flags_are_set_quietly_where_the_actor_may(hub, clock, submit):
     assert hub.nodes.get(mine[0]).processed_by_kcidb_bridge
     with pytest.raises(TooLarge):
         hub.nodes.flag(LAB, [f"{i:024x}" for i in range(10_001)], True, clock())
+
+
+def test_a_tree_changes_no_node_that_its_sender_may_not_edit(hub, clock, submit):
+    root = submit()
+    theirs = hub.nodes.submit(EVE, {**JOB, "parent": root.id}, clock())
+    tree = Branch(JOB, [Branch({**JOB, "kind": "test"}, []), Branch({**JOB, "id": theirs.id, "name": "taken"}, [])])
+    with pytest.raises(NotEditable):
+        hub.nodes.replace_tree(LAB, root.id, tree, clock())
+    assert hub.nodes.get(theirs.id).name == "j" and hub.nodes.count(()) == 2
+    assert len(hub.nodes.replace_tree(Actor("3" * 24, "root", is_superuser=True), root.id, tree, clock())) == 3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from lib.dialects.kernelci.codec import Wire, decode_hierarchy, encode_doc, encode_node
+from lib.dialects.kernelci.codec import Wire, decode_hierarchy, encode_doc
 from lib.dialects.kernelci.codec_page import View, decode_view
 from lib.dialects.kernelci.codec_query import FLAG, decode_param
 from lib.dialects.kernelci.condition import decode_once, reply_again
@@ -17,7 +17,7 @@ from lib.dialects.kernelci.nodes import decode_node_id, stored_kind
 from lib.dialects.wire import Access, Reply, Request, Route, decode_json, reply_json
 from lib.domain.hub import Hub
 from lib.domain.ledger import Done
-from lib.domain.node import RESULTS, STATES, Node
+from lib.domain.node import RESULTS, STATES
 from lib.domain.query import Filter
 from lib.errors import NotFound
 from schemas.kernelci import HierarchyIn, NodeOut, TreeRead
@@ -40,15 +40,15 @@ def edit_tree(request: Request, hub: Hub) -> Reply:
     tree = decode_hierarchy(body, stored_kind(hub, id, root))
     once = decode_once(request, f"/nodes/{id}", _encode_ids)
     try:
-        nodes = hub.nodes.replace_tree(request.caller, id, tree, request.now, once)
+        docs = hub.nodes.replace_tree(request.caller, id, tree, request.now, once)
     except Done as done:
         docs = hub.nodes.load_many(orjson.loads(done.reply))
         return reply_again(done, orjson.dumps([encode_doc(doc.body) for doc in docs]))
-    return reply_json([encode_node(node) for node in nodes])
+    return reply_json([encode_doc(doc.body) for doc in docs])
 
 
-def _encode_ids(nodes: list[Node]) -> str:
-    return orjson.dumps([node.id for node in nodes]).decode()
+def _encode_ids(docs: list[Doc]) -> str:
+    return orjson.dumps([doc.key for doc in docs]).decode()
 
 
 def read_tree(request: Request, hub: Hub) -> Reply:
