@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import re
 import secrets
 import uuid
@@ -25,6 +26,7 @@ class Ids:
 
     def __init__(self) -> None:
         self._process = secrets.token_hex(5)
+        self._random = random.Random(secrets.randbits(256))  # noqa: S311
         self._counter: Callable[[], int] = itertools.count(secrets.randbelow(1 << 22)).__next__
 
     def record(self, now: datetime) -> str:
@@ -32,5 +34,5 @@ class Ids:
         return f"{int(now.timestamp()):08x}{self._process}{self._counter() & 0xFFFFFF:06x}"
 
     def event(self) -> str:
-        """A new event id: a random UUID."""
-        return str(uuid.uuid4())
+        """A new event id: a random UUID (version 4). It has to differ from all others, not to be a secret."""
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

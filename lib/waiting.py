@@ -14,9 +14,16 @@ from typing import Protocol
 from greenlet import getcurrent, greenlet
 
 
+class Timer(Protocol):
+    """A call to come."""
+
+    def cancel(self) -> object: ...
+
+
 class Loop(Protocol):
     """What a fiber needs of an event loop."""
 
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer: ...
     def call_soon(self, callback: Callable[[], object], /) -> object: ...
     def call_soon_threadsafe(self, callback: Callable[[], object], /) -> object: ...
 
@@ -27,6 +34,7 @@ class Fiber(greenlet):
     def __init__(self, work: Callable[[], None], loop: Loop) -> None:
         super().__init__(work)
         self.loop = loop
+        self.thread = threading.get_ident()
 
 
 class Turn:
@@ -59,6 +67,8 @@ class Turn:
     def give(self) -> None:
         """Let the one who waits go on."""
         if self._fiber is not None:
-            self._fiber.loop.call_soon_threadsafe(self._fiber.switch)
+            is_here = self._fiber.thread == threading.get_ident()
+            call = self._fiber.loop.call_soon if is_here else self._fiber.loop.call_soon_threadsafe
+            call(self._fiber.switch)
         elif self._lock is not None:
             self._lock.release()

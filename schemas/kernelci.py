@@ -55,16 +55,16 @@ class NodeEdit(BaseModel):
     id: NodeId | None = None
     kind: str = "node"
     name: str
-    path: list[str] = []
+    path: list[str] = Field(default_factory=list)
     group: str | None = None
     parent: NodeId | None = None
     state: State = "running"
     result: Result | None = None
-    artifacts: dict[str, WebUrl] | None = {}
-    data: dict[str, Any] | None = {}
-    debug: dict[str, Any] | None = {}
+    artifacts: dict[str, WebUrl] | None = Field(default_factory=dict)
+    data: dict[str, Any] | None = Field(default_factory=dict)
+    debug: dict[str, Any] | None = Field(default_factory=dict)
     jobfilter: list[str] | None = None
-    platform_filter: list[str] | None = []
+    platform_filter: list[str] | None = Field(default_factory=list)
     created: Instant | None = None
     updated: Instant | None = None
     # A default that is no instant would make null acceptable; omitted means six hours from now.
@@ -73,7 +73,7 @@ class NodeEdit(BaseModel):
     owner: str | None = None
     submitter: str | None = None
     treeid: str | None = None
-    user_groups: UniqueNames = []
+    user_groups: UniqueNames = Field(default_factory=list)
     processed_by_kcidb_bridge: bool = False
     retry_counter: Annotated[int, Field(strict=True, ge=-INT_MAX, le=INT_MAX)] = 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from lib.auth.port import Auth
@@ -18,6 +18,8 @@ from lib.store.port import Body, Doc, Scan, Store, Tx, Where
 
 PASSWORD_CHARS_MAX = 1024
 GROUP_CHARS_MAX = 200
+KNOWN_FOR = timedelta(seconds=1)
+KNOWN_MAX = 10_000
 MEMBERS_AT_ONCE = 100
 
 
@@ -72,6 +74,7 @@ class Accounts:
     auth: Auth
     search: Searcher
     ids: Ids
+    _known: dict[str, tuple[datetime, Actor | None]] = field(default_factory=dict)
 
     def login(self, username: str, password: str, now: datetime) -> str:
         """A token for a user. Raises Coded with the wire's constant when the pair is wrong or the user unverified."""
@@ -86,12 +89,24 @@ class Accounts:
         return self.auth.mint(user.id, now)
 
     def actor_of(self, token: str, now: datetime) -> Actor | None:
-        """Who a token stands for; None for a token not in force or a user gone or inactive."""
+        """Who a token stands for; None for a token not in force or a user gone or inactive.
+
+        A user is read anew every KNOWN_FOR, and at once after a change made here: what another process changed holds
+        that much later.
+        """
         claims = self.auth.check(token, now)
         if claims is None:
             return None
-        user = self.get(str(claims["sub"]))
-        return user.as_actor() if user is not None and user.is_active else None
+        id = str(claims["sub"])
+        known = self._known.get(id)
+        if known is not None and known[0] <= now < known[0] + KNOWN_FOR:
+            return known[1]
+        user = self.get(id)
+        actor = user.as_actor() if user is not None and user.is_active else None
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        self._known[id] = (now, actor)
+        return actor
 
     def get(self, id: str) -> User | None:
         """The user, or None."""
@@ -180,7 +195,9 @@ class Accounts:
             claims.write()
             return user
 
-        return self.store.transact(work)
+        edited = self.store.transact(work)
+        self._known.pop(id, None)
+        return edited
 
     def update_password(self, username: str, password: str, new_password: str) -> None:
         """Change a password, knowing the old one. Raises Coded when the pair is wrong."""
@@ -204,6 +221,7 @@ class Accounts:
             tx.drop("unique", unique_key("email", doc.body["email_folded"]))
 
         self.store.transact(work)
+        self._known.pop(id, None)
 
     def make_group(self, name: str, now: datetime) -> Group:
         """A new group. Raises Exists for a name that is taken."""

@@ -165,6 +165,8 @@ def decode_cursor(text: str) -> tuple[Scalar, str]:
 
 def check_key(key: str) -> None:
     """Refuse a key that the strictest backend would not take."""
+    if key.isalnum() and key.isascii() and len(key) <= KEY_BYTES_MAX:
+        return
     if not key or len(key.encode(errors="replace")) > KEY_BYTES_MAX:
         raise Invalid("key", f"must be 1 to {KEY_BYTES_MAX} bytes")
     if "/" in key or key in (".", "..") or (key.startswith("__") and key.endswith("__")):

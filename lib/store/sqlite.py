@@ -68,7 +68,7 @@ class SqliteStore:
         *,
         clock: Clock = now,
         rehearse: bool = False,
-        batch_s: float = 0.005,
+        batch_s: float = 0.02,
         collections: Iterable[Collection] | None = None,
     ) -> None:
         self._clock = clock

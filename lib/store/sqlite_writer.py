@@ -23,11 +23,13 @@ from typing import Any, TypeVar
 from lib.errors import Unavailable
 from lib.store.port import Tx
 from lib.store.sqlite_tx import HalfDone, SqliteTx, is_outage
-from lib.waiting import Loop, Turn
+from lib.waiting import Loop, Timer, Turn
 
 T = TypeVar("T")
 
 BATCH_JOBS_MAX = 256
+LINGER_S = 0.002
+"""How long an event loop waits for those who shared the commit before to come again."""
 
 
 class _Job:
@@ -65,6 +67,8 @@ class Writer:
         self._gate = threading.Lock()
         self._leader: int | None = None
         self._is_called = False
+        self._timer: Timer | None = None
+        self._expected = 1
         self._is_closed = False
 
     def run(self, work: Callable[[Tx], T]) -> T:
@@ -111,26 +115,35 @@ class Writer:
                 self._gate.release()
 
     def _call(self, loop: Loop) -> None:
-        """Have the loop lead at the end of this round."""
-        if not self._is_called:
-            self._is_called = True
-            loop.call_soon(lambda: self._lead_round(loop))
+        """Have the loop lead: once as many wait as shared the commit before, or after LINGER_S at the latest.
+
+        Clients that were answered together ask again together, and a commit costs most of what it costs for one.
+        """
+        if len(self._waiting) >= self._expected:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            if not self._is_called:
+                self._is_called = True
+                loop.call_soon(lambda: self._lead_round(loop))
+        elif self._timer is None and not self._is_called:
+            self._timer = loop.call_later(LINGER_S, lambda: self._lead_round(loop))
 
     def _lead_round(self, loop: Loop) -> None:
-        self._is_called = False
+        self._is_called, self._timer = False, None
         if not self._gate.acquire(blocking=False):
             return
         try:
-            self._commit_waiting()
+            self._expected = self._commit_waiting()
         finally:
             self._gate.release()
         if self._waiting:
             self._call(loop)
 
-    def _commit_waiting(self) -> None:
-        """One batch of whatever waits."""
+    def _commit_waiting(self) -> int:
+        """One batch of whatever waits; gives its size."""
         if not self._waiting:
-            return
+            return 0
         batch: list[_Job] = []
         self._leader = threading.get_ident()
         try:
@@ -142,6 +155,7 @@ class Writer:
         for job in batch:
             job.is_done = True
             job.turn.give()
+        return len(batch)
 
     def _commit(self, batch: list[_Job]) -> None:
         """Run what waits, and what joins it meanwhile, in one transaction.

@@ -63,11 +63,11 @@ def encode_node(node: Node) -> Wire:
 
 def encode_created(node: Node) -> Wire:
     """A node as POST shows it: `id` last, instants with their microseconds (kernelci.md 2.4)."""
-    wire = encode_node(node)
+    wire = {key: getattr(node, key) for key in NODE_KEYS if key != "id"}
     for key in NODE_INSTANTS:
-        if (instant := getattr(node, key)) is not None:
+        if (instant := wire[key]) is not None:
             wire[key] = naive(stamp(instant))
-    wire["id"] = wire.pop("id")
+    wire["id"] = node.id
     return wire
 
 
