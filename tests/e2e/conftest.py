@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from .player import Player
+
 ROOT = Path(__file__).parents[2]
 START_S = 20
 SECRET_KEY = secrets.token_hex(32)
@@ -117,6 +119,20 @@ def hub_folder(tmp_path: Path) -> Iterator[Hub]:
 def server(hub_folder: Hub) -> Hub:
     """A running hub with nothing in it: `url`, `token` of its administrator, `token_of(username)`."""
     return hub_folder.start()
+
+
+@pytest.fixture
+def admin(server: Hub) -> Player:
+    """KernelCI's client with the administrator's token."""
+    return Player(server.url, server.token)
+
+
+@pytest.fixture
+def lab(server: Hub, admin: Player) -> Player:
+    """KernelCI's client of an ordinary, verified user."""
+    admin.user_add("lab", "lab@example.org", "secret of the lab")
+    admin.user_update("lab", is_verified=True)
+    return Player(server.url, server.token_of("lab"))
 
 
 Deploy = Callable[..., str]

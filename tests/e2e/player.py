@@ -8,7 +8,9 @@ dates as `str(datetime)`, every verb retried on 500, 502, 503, 504 and 521.
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import requests
@@ -275,3 +277,17 @@ def translated(attributes: tuple[str, ...]) -> list[tuple[str, str]]:
         name, _, value = attribute.partition(sign)
         pairs.append((name.strip() + suffix, value.strip()))
     return pairs
+
+
+def soon(**more: float) -> str:
+    """An instant as the client's services write it: str() of an aware datetime."""
+    return str(datetime.now(UTC) + timedelta(**more))
+
+
+def until(what: Callable[[], Any], seconds: float = 15) -> Any:
+    """What `what` gives once it is true."""
+    end = time.monotonic() + seconds
+    while not (value := what()):
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.05)
+    return value

@@ -8,41 +8,15 @@ import re
 import socket
 import threading
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import requests
 
-from .player import Player, Refused, TimeoutService
+from .player import Player, Refused, TimeoutService, soon, until
 
 STREAMS = 300
-
-
-def soon(**more: float) -> str:
-    return str(datetime.now(UTC) + timedelta(**more))
-
-
-def until(what, seconds: float = 15):
-    """What `what` gives once it is true."""
-    end = time.monotonic() + seconds
-    while not (value := what()):
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.05)
-    return value
-
-
-@pytest.fixture
-def admin(server) -> Player:
-    return Player(server.url, server.token)
-
-
-@pytest.fixture
-def lab(server, admin) -> Player:
-    admin.user_add("lab", "lab@example.org", "secret of the lab")
-    admin.user_update("lab", is_verified=True)
-    return Player(server.url, server.token_of("lab"))
 
 
 def checkout(player: Player, **more) -> dict:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
 
-from .player import Player, Refused
+from .player import Player, Refused, soon, until
 
 TESTS = 3000
 REVISION = {
@@ -20,20 +19,6 @@ REVISION = {
     "describe": "v5.16-rc4-31-g2a987e65025e",
     "version": {"version": "5", "patchlevel": "16", "extra": "-rc4-31-g2a987e65025e"},
 }
-
-
-def soon(**more: float) -> str:
-    """An instant as the client's services write it: str() of an aware datetime."""
-    return str(datetime.now(UTC) + timedelta(**more))
-
-
-def until(what, seconds: float = 10):
-    """What `what` gives once it is true."""
-    end = time.monotonic() + seconds
-    while not (value := what()):
-        assert time.monotonic() < end, "did not happen in time"
-        time.sleep(0.05)
-    return value
 
 
 def case(suite: int, number: int) -> dict[str, str]:
@@ -52,17 +37,6 @@ class Ear(threading.Thread):
     def run(self) -> None:
         while not self.heard or not self.is_last(self.heard[-1]["data"]):
             self.heard.append(self.player.receive(self.subscription))
-
-
-@pytest.fixture
-def admin(server) -> Player:
-    return Player(server.url, server.token)
-
-
-@pytest.fixture
-def lab(server, admin) -> Player:
-    admin.user_add("lab", "lab@example.org", "secret of the lab")
-    return Player(server.url, server.token_of("lab"))
 
 
 def test_from_checkout_to_three_thousand_tests(server, admin, lab):
