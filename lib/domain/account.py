@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from lib.auth.port import Auth
 from lib.clock import stamp
 from lib.domain.access import Actor
-from lib.domain.query import Filter, Query, Searcher
+from lib.domain.query import Filter, Query
+from lib.domain.search import Searcher
 from lib.errors import Coded, Conflict, Exists, Invalid, NotFound
 from lib.ids import Ids
 from lib.store.port import Body, Doc, Scan, Store, Tx, Where

@@ -12,7 +12,8 @@ from lib.domain.event import News, node_news
 from lib.domain.ledger import Ledger, Once
 from lib.domain.node import Draft, Node, from_body, to_body
 from lib.domain.patch import patch
-from lib.domain.query import Filter, Found, Query, Searcher
+from lib.domain.query import Filter, Query
+from lib.domain.search import Found, Searcher
 from lib.domain.tree import Branch, Plan, plan_tree
 from lib.errors import Conflict, Invalid, NotFound, Stale, TooCostly, TooLarge
 from lib.ids import Ids

@@ -13,9 +13,9 @@ from lib.domain.clockwork import Clockwork
 from lib.domain.item import Items
 from lib.domain.journal import Journal
 from lib.domain.ledger import Ledger
-from lib.domain.query import Searcher
 from lib.domain.relay import Relay
 from lib.domain.retention import Retention
+from lib.domain.search import Searcher
 from lib.domain.subscription import Subscriptions
 from lib.ids import Ids
 from lib.messaging.port import Bus

@@ -11,7 +11,8 @@ from lib.domain import event as rules
 from lib.domain.access import Actor
 from lib.domain.event import News
 from lib.domain.ledger import Ledger
-from lib.domain.query import Filter, Query, Searcher, matches
+from lib.domain.query import Filter, Query, matches
+from lib.domain.search import Searcher
 from lib.errors import Invalid
 from lib.ids import Ids
 from lib.store.port import Doc, Store
