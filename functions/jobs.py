@@ -26,7 +26,10 @@ class Job(NamedTuple):
     run: Callable[[Hub, datetime], Mapping[str, int]]
 
 
-JOBS: tuple[Job, ...] = (Job("sweep", 1.0, lambda hub, now: hub.sweep(now)),)
+JOBS: tuple[Job, ...] = (
+    Job("sweep", 1.0, lambda hub, now: hub.sweep(now)),
+    Job("tidy", 60.0, lambda hub, now: hub.tidy(now)),
+)
 
 
 def tick(hub: Hub, stop: threading.Event, jobs: tuple[Job, ...] = JOBS) -> None:
@@ -55,9 +58,18 @@ def sweep(request: Request, hub: Hub) -> Reply:
     return reply_json(hub.sweep(request.now))
 
 
+def tidy(request: Request, hub: Hub) -> Reply:
+    """Let go of what is kept for a while only; answers how much went."""
+    return reply_json(hub.tidy(request.now))
+
+
 ROUTES = (
     Route(
         "POST", "/jobs/sweep", sweep, "sweep", Access.SUPER, body_bytes_max=4096, gives=dict[str, int],
         summary="Move the nodes whose time has come; answers how many entries were relayed and nodes moved",
+    ),
+    Route(
+        "POST", "/jobs/tidy", tidy, "sweep", Access.SUPER, body_bytes_max=4096, gives=dict[str, int],
+        summary="Drop what is past its time and subscriptions nobody polls; answers how many",
     ),
 )  # fmt: skip

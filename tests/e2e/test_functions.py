@@ -66,6 +66,7 @@ def test_a_story_across_functions(deploy, token):
     assert ask(query, "GET", "/latest/count?kind=checkout").json() == 1
     assert ask(query, "GET", "/latest/count/?kind=checkout").headers["location"] == "/latest/count?kind=checkout"
     assert ask(sweep, "POST", "/jobs/sweep", token).json().keys() >= {"relayed", "moved"}
+    assert ask(sweep, "POST", "/jobs/tidy", token).json() == {"dropped": 0, "reaped": 0}
     assert ask(sweep, "POST", "/jobs/sweep").status_code == 401
     assert ask(sweep, "POST", "/jobs/sweep", "nonsense").status_code == 401
     assert ask(sweep, "GET", "/jobs/sweep", token).status_code == 405

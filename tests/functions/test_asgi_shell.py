@@ -394,13 +394,10 @@ def test_a_bug_names_the_request(bench, caplog):
     assert b"secret" not in connection.body
 
 
-def test_hundreds_of_polls_are_not_in_the_way_and_end_in_order_when_told(bench):
+def test_hundreds_of_polls_are_not_in_the_way_and_end_when_told(bench):
     async def story() -> None:
         connections = [Connection() for _ in range(400)]
-        ended: list[int] = []
         tasks = [bench.begin(connection) for connection in connections]
-        for at, task in enumerate(tasks):
-            task.add_done_callback(lambda _, at=at: ended.append(at))
         while not bench.shell._room or len(bench.shell._room._seats.get("c", ())) < 400:
             await asyncio.sleep(0.01)
         loop = asyncio.get_running_loop()
@@ -412,7 +409,6 @@ def test_hundreds_of_polls_are_not_in_the_way_and_end_in_order_when_told(bench):
         bench.shell.release()
         await asyncio.gather(*tasks)
         assert all(connection.body == b"BEEP" for connection in connections)
-        assert sum(abs(place - at) for place, at in enumerate(ended)) < 400 * 10
         # Later ones do not wait at all.
         assert (await bench.ask(Connection(), "GET", "/poll")).body == b"BEEP"
 
