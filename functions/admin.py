@@ -31,11 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asked.run(asked)
     except Faulty as error:
-        return _refuse(*error.faults)
+        return output.refuse(*error.faults)
     except (Mistake, Refusal) as error:
-        return _refuse(str(error))
+        return output.refuse(str(error))
     except OSError as error:
-        return _refuse(f"{error.filename or 'store'}: {error.strerror or error}")
+        return output.refuse(f"{error.filename or 'store'}: {error.strerror or error}")
     return 0
 
 
@@ -86,12 +86,6 @@ def show_token(asked: argparse.Namespace) -> None:
 def write_openapi(asked: argparse.Namespace) -> None:
     """Write the description of the surface."""
     OPENAPI.write_bytes(openapi.document())
-
-
-def _refuse(*lines: str) -> int:
-    for line in lines:
-        sys.stderr.write(f"error: {line}\n")
-    return 2
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def main() -> int:
         settings = at_home(read())
         listener = _listen(settings.bind)
     except Faulty as error:
-        return _refuse(*error.faults)
+        return output.refuse(*error.faults)
     with contextlib.closing(listener):
         lines = output.Lines("functions.http", sys.stderr)
         wiring = Wiring(settings, say=lines)
@@ -50,11 +50,11 @@ def main() -> int:
             hub = wiring.hub
             greeting = _greeting(hub, settings, listener.getsockname()[1])
         except Faulty as error:
-            return _refuse(*error.faults)
+            return output.refuse(*error.faults)
         except Refusal as error:
-            return _refuse(str(error))
+            return output.refuse(str(error))
         except OSError as error:
-            return _refuse(f"HUB_STORE {settings.store} cannot be opened: {error.strerror or error}")
+            return output.refuse(f"HUB_STORE {settings.store} cannot be opened: {error.strerror or error}")
         output.start_log()
         for note in settings.notes:
             logging.getLogger(__name__).warning("%s", note)
@@ -159,12 +159,6 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._shell.release()
         await super().shutdown(sockets)
-
-
-def _refuse(*lines: str) -> int:
-    for line in lines:
-        sys.stderr.write(f"error: {line}\n")
-    return 2
 
 
 if __name__ == "__main__":

@@ -28,6 +28,13 @@ def start_log(level: int = logging.INFO) -> None:
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
+def refuse(*faults: str) -> int:
+    """Tell why a command does not start, a line a fault; gives its exit status."""
+    for fault in faults:
+        sys.stderr.write(f"error: {fault}\n")
+    return 2
+
+
 @lru_cache(4)
 def _stamp(second: int) -> str:
     """The text of a second, made once."""

@@ -63,6 +63,7 @@ class Writer:
     ) -> None:
         self._open, self._begin, self._batch_s, self._rehearse = open_connection, begin, batch_s, rehearse
         self.connection = open_connection()
+        self._patience_ms: int = self.connection.execute("PRAGMA busy_timeout").fetchone()[0]
         self._waiting: deque[_Job] = deque()
         self._gate = threading.Lock()
         self._leader: int | None = None
@@ -95,6 +96,8 @@ class Writer:
                 self._commit_waiting()
             self._is_closed = True
             self.connection.close()
+        # Who came while the gate was shut is told that it is too late.
+        self._relieve()
 
     def _lead(self, job: _Job) -> None:
         """Lead until the job is done, or leave it to who leads already: he looks again after he let go of the gate."""
@@ -104,10 +107,14 @@ class Writer:
             finally:
                 self._gate.release()
         if job.is_done and self._waiting:
-            threading.Thread(target=self._relieve, name="sqlite-relief", daemon=True).start()
+            self._call_relief()
+
+    def _call_relief(self) -> None:
+        """Have a thread of its own lead on, so that one whose own work is done can go, and a loop need not wait."""
+        threading.Thread(target=self._relieve, name="sqlite-relief", daemon=True).start()
 
     def _relieve(self) -> None:
-        """Lead on for those who came late, so that a thread whose own work is done can go."""
+        """Lead for as long as anybody waits."""
         while self._waiting and self._gate.acquire(blocking=False):
             try:
                 self._commit_waiting()
@@ -134,11 +141,29 @@ class Writer:
         if not self._gate.acquire(blocking=False):
             return
         try:
-            self._expected = self._commit_waiting()
+            is_free = not self._waiting or self._begin_at_once()
+            if is_free:
+                self._expected = self._commit_waiting()
         finally:
             self._gate.release()
-        if self._waiting:
+        if not is_free:
+            self._call_relief()
+        elif self._waiting:
             self._call(loop)
+
+    def _begin_at_once(self) -> bool:
+        """Begin the transaction, unless another process holds the file: a loop must not stand still for it."""
+        try:
+            self.connection.execute("PRAGMA busy_timeout = 0")
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        except sqlite3.Error:
+            return True  # not a matter of waiting: the batch finds out, and tells everybody
+        finally:
+            with suppress(sqlite3.Error):
+                self.connection.execute(f"PRAGMA busy_timeout = {self._patience_ms}")
+        return True
 
     def _commit_waiting(self) -> int:
         """One batch of whatever waits; gives its size."""
@@ -165,7 +190,8 @@ class Writer:
         until = time.monotonic() + self._batch_s
         # Taken first, so that it is told when even the beginning fails.
         batch.append(self._waiting.popleft())
-        self.connection.execute("BEGIN IMMEDIATE")
+        if not self.connection.in_transaction:
+            self.connection.execute("BEGIN IMMEDIATE")
         place = 0
         while True:
             while place < len(batch):

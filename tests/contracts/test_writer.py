@@ -1,6 +1,7 @@
 """How callers share a commit: fibers of an event loop and plain threads, in any mix."""
 
 import asyncio
+import sqlite3
 import threading
 import time
 
@@ -99,6 +100,27 @@ def test_the_loop_goes_on_while_a_thread_writes_for_long(store):
 
     assert asyncio.run(story()) > 5
     assert store.count("counter", ()) == 2
+
+
+def test_the_loop_goes_on_while_another_process_holds_the_file(store, tmp_path):
+    other = sqlite3.connect(tmp_path / "hub.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    async def story():
+        waiting = [aside(lambda n=n: create(store, f"k{n}")) for n in range(3)]
+        longest, before = 0.0, time.monotonic()
+        for _ in range(30):
+            await asyncio.sleep(0.01)
+            now = time.monotonic()
+            longest, before = max(longest, now - before), now
+        assert not any(w.done() for w in waiting)
+        other.execute("ROLLBACK")
+        return longest, await asyncio.gather(*waiting)
+
+    longest, made = asyncio.run(story())
+    other.close()
+    assert made == ["k0", "k1", "k2"] and longest < 5
+    assert create(store, "after") == "after"
 
 
 def test_threads_and_fibers_mix(store):

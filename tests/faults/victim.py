@@ -1,6 +1,6 @@
 """The real server, killed by its own hand at a named write boundary.
 
-    HUB_KILL_AT="COMMIT:3"      SIGKILL before the third COMMIT of the writer thread
+    HUB_KILL_AT="COMMIT:3"      SIGKILL before the third COMMIT of the writer
     HUB_BOUNDARIES=file         write each boundary's name to the file as it is first reached
 
 A boundary is a statement of the writer's connection that writes, begins or commits, by its kind and table (SQLite
