@@ -172,10 +172,16 @@ class AsgiShell:
         """Wait for the end of a poll; None when its client went away first."""
         room, clock = self._waiting_room(), self._edge.hub.clock
         pool = self._pool if held.blocking else self._pollers
-        bell = asyncio.Event()
+        bell, end = asyncio.Event(), asyncio.Event()
         line.on_gone(bell.set)
+
+        def ring_out() -> None:
+            # The timer is the end, whatever the clock says: it may ring early, and a clock may be set back.
+            end.set()
+            bell.set()
+
         left_s = (held.until - clock()).total_seconds()
-        timer = asyncio.get_running_loop().call_later(max(0.0, left_s), bell.set)
+        timer = asyncio.get_running_loop().call_later(max(0.0, left_s), ring_out)
         try:
             with room.seat(held.channels, bell):
                 while True:
@@ -184,7 +190,7 @@ class AsgiShell:
                     reply = await self._in(pool, held.poll, clock())
                     if reply is not None:
                         return reply
-                    if self._closing or clock() >= held.until:
+                    if self._closing or end.is_set():
                         return await self._in(self._pollers, held.otherwise)
                     if not line.is_gone:
                         await bell.wait()

@@ -254,6 +254,14 @@ def test_an_idle_poll_answers_when_its_time_is_up(bench):
     assert run(bench.ask(Connection(), "GET", "/poll")).body == b"BEEP"
 
 
+def test_an_idle_poll_ends_though_the_clock_is_behind_its_timer(bench):
+    # A timer may ring a moment early, and a clock may be set back: nothing would wake the poll a second time.
+    began = wall_clock()
+    bench.hub.clock = lambda: began
+    bench.keep_alive = timedelta(milliseconds=50)
+    assert run(bench.ask(Connection(), "GET", "/poll")).body == b"BEEP"
+
+
 def test_news_of_other_channels_wake_nobody(bench):
     async def story() -> None:
         asked: list[int] = []
