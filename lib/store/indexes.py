@@ -55,11 +55,16 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One kind of document: its promoted fields and the shapes its scans may take."""
+    """One kind of document: its promoted fields and the shapes its scans may take.
+
+    `tallied` are coarse texts (few values each) by which all documents are often counted: a backend may keep the number
+    of each combination, so that such a count costs no reading.
+    """
 
     name: str
     fields: tuple[Field, ...]
     shapes: tuple[Shape, ...] = ()
+    tallied: tuple[str, ...] = ()
 
     def field(self, name: str) -> Field | None:
         """The declared field of this name."""
@@ -131,6 +136,8 @@ NODE = Collection(
         # The sweep.
         Shape((), ("due_at",)),
     ),
+    # What dashboards and pages of lists ask the total of, after every write anew.
+    tallied=("kind", "state", "result", "tree", "branch"),
 )
 
 USER = Collection(

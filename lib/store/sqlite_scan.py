@@ -19,6 +19,7 @@ from lib.errors import Invalid, Unserved
 from lib.store.indexes import TEXT_BYTES_MAX, Type, cut, missing
 from lib.store.port import Op, Scalar, Scan, Where, check_scan, decode_cursor
 from lib.store.sqlite_schema import LOWEST, Index, Layout, Side
+from lib.store.sqlite_tally import ABSENT
 
 PROBED = (256, 2048)
 """Entries of an index counted to see whether a value is selective: a first look at each, then a deeper one."""
@@ -103,6 +104,10 @@ def count_sql(layout: Layout, where: tuple[Where, ...], look: Look) -> Statement
     terms = _terms(layout, where)
     if terms is None:
         return None
+    tally = layout.tally
+    if tally is not None and all(t.is_equal and t.field in tally.fields for t in terms):
+        tests = [t.on(f'nullif("{t.field}", {ABSENT})' if None in t.values else f'"{t.field}"') for t in terms]
+        return _join(f'SELECT ifnull(sum(n), 0) FROM "{tally.table}"', tests)
     if not terms:
         return Statement(f'SELECT count(*) FROM "{layout.name}"', [])
     leader = _choose(layout, terms, None, look)

@@ -6,6 +6,7 @@ through `prepare`; `sqlite_scan.py` reads the layouts to write its SQL. Source: 
     document table   id, key, rev, one column per promoted scalar, body
     log table        seq (AUTOINCREMENT), key, channel, at, promoted columns, body
     side table       one per `TEXTS` field: a row per element, clustered by (value, order, key)
+    tally table      the number of documents of each combination of the `tallied` fields
 
 Shapes of the same equality and first order become one index: its later order fields ride along at its end. The least
 selective equality fields ride along too (`CARRIED`), so that counting or filtering by them reads no rows. Whatever
@@ -29,6 +30,7 @@ import orjson
 
 from lib.store.indexes import EVENT, Collection, Type, promote
 from lib.store.port import Body
+from lib.store.sqlite_tally import Tally
 
 FORMAT = 1
 """Part of the schema's digest: raise it when stored columns must be computed anew for another reason."""
@@ -119,6 +121,7 @@ class Layout:
         self.columns = tuple(n for n in self.types if n not in texts and n not in own)
         self.sides = {n: _side(collection, n) for n in texts}
         self.indexes = _indexes(collection, self.is_log)
+        self.tally = Tally(collection, self.columns) if collection.tallied else None
         self.id = "seq" if self.is_log else "id"
         self.selected = 'd."id", d."key", d."rev", d."body", NULL, NULL'
         if self.is_log:
@@ -147,6 +150,8 @@ class Layout:
             head = "seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, channel TEXT NOT NULL, at TEXT NOT NULL"
         yield f'CREATE TABLE IF NOT EXISTS "{self.name}" ({head}{typed}, body BLOB NOT NULL)'
         yield from (side.ddl for side in self.sides.values())
+        if self.tally is not None:
+            yield self.tally.sql.replace("TABLE", "TABLE IF NOT EXISTS", 1)
 
     @property
     def every_index(self) -> Iterator[Index]:
@@ -303,11 +308,14 @@ def _write_meta(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 def _bring(connection: sqlite3.Connection, layout: Layout, is_stale: bool) -> None:
     """Make what is missing of one collection."""
-    sides = {row[0] for row in connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ?", (f"{layout.name}$*",)
-    )}  # fmt: skip
-    if is_stale:
-        for table in sides:
+    others = dict(connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND (name GLOB ?1 || '$*' OR name GLOB ?1 || '#*')",
+        (layout.name,),
+    ))  # fmt: skip
+    tally = layout.tally
+    is_tallied = tally is not None and not is_stale and others.get(tally.table) == tally.sql
+    for table in others:
+        if is_stale or ("#" in table and not is_tallied):
             connection.execute(f'DROP TABLE "{table}"')
     for statement in layout.tables:
         connection.execute(statement)
@@ -331,6 +339,8 @@ def _bring(connection: sqlite3.Connection, layout: Layout, is_stale: bool) -> No
         _backfill(connection, layout)
     for index in wanted.values():
         connection.execute(index.ddl)
+    if tally is not None and not is_tallied:
+        tally.fill(connection)
 
 
 def _backfill(connection: sqlite3.Connection, layout: Layout) -> None:
