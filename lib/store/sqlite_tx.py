@@ -33,7 +33,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def read_doc(row: Row) -> Doc:
     """The document of a row. An event's body gets the log's own fields."""
-    body = decode_body(row[3])
+    stored = row[3]
+    if row[4] is None and type(stored) is bytes:
+        return Doc(row[1], row[2], stored=stored)
+    body = decode_body(stored)
     if row[4] is not None:
         body.update(seq=row[0], channel=row[4], at=row[5])
     return Doc(row[1], row[2], body)
