@@ -195,7 +195,9 @@ def _lead(layout: Layout, term: Term, terms: list[Term], order: str | None) -> L
     pinnable = {t.field for t in terms if t.is_equal and len(t.values) == 1} | {term.field}
     side = layout.sides.get(term.field)
     if side is not None:
-        pins = [(i, {term.field, *i.columns[1 : i.pinned]}) for i in side.indexes if _orders(layout, i, order)]
+        true = {t.field for t in terms if t.values == (True,)}
+        fit = [i for i in side.indexes if _orders(layout, i, order) and (not i.only or i.only in true)]
+        pins = [(i, {term.field, *i.columns[1 : i.pinned], *filter(None, (i.only,))}) for i in fit]
         for index, pinned in pins:
             if pinned <= pinnable:
                 return Leader(term, index, side, frozenset(pinned))
@@ -251,6 +253,9 @@ def _read_along(layout: Layout, leader: Leader, terms: list[Term]) -> tuple[str,
     for term in terms:
         if term is leader.term:
             tests.append(term.on('s."value"'))
+        elif leader.along is not None and term.field == leader.along.only:
+            # In these words SQLite knows that the index holds all it needs; a bound value would not tell.
+            tests.append(Statement(f's."{term.field}" = 1', []))
         elif term.field in side.extras:
             tests.append(term.on(f's."{term.field}"'))
         else:

@@ -53,18 +53,20 @@ BELOW_ALL = float("-inf")
 @dataclass(frozen=True, slots=True)
 class Index:
     """A SQLite index. The first `pinned` columns are compared for equality, then comes the order; all `columns` are
-    answered without reading rows, as is the rowid."""
+    answered without reading rows, as is the rowid. `only` names a column that is true of every row it holds."""
 
     name: str
     table: str
     columns: tuple[str, ...]
     pinned: int = 1
     is_unique: bool = False
+    only: str = ""
 
     @property
     def ddl(self) -> str:
         unique = "UNIQUE " if self.is_unique else ""
-        return f'CREATE {unique}INDEX "{self.name}" ON "{self.table}" ({_names(self.columns)})'
+        where = f' WHERE "{self.only}" = 1' if self.only else ""
+        return f'CREATE {unique}INDEX "{self.name}" ON "{self.table}" ({_names(self.columns)}){where}'
 
 
 class Side:
@@ -220,10 +222,11 @@ def _indexes(collection: Collection, is_log: bool) -> tuple[Index, ...]:
     return (unique, *(_index(table, columns, wanted[columns]) for columns in kept))
 
 
-def _index(table: str, columns: tuple[str, ...], pinned: int) -> Index:
+def _index(table: str, columns: tuple[str, ...], pinned: int, only: str = "") -> Index:
     """An index named after the columns before its key."""
     named = columns[: columns.index("key")] if "key" in columns else columns
-    return Index(f"{table}_by_{'_'.join(named)}", table, columns, pinned)
+    name = f"{table}_{only}_by_{'_'.join(named)}" if only else f"{table}_by_{'_'.join(named)}"
+    return Index(name, table, columns, pinned, only=only)
 
 
 def _carried(collection: Collection) -> tuple[str, ...]:
@@ -234,7 +237,8 @@ def _carried(collection: Collection) -> tuple[str, ...]:
 
 
 def _side(collection: Collection, field: str) -> Side:
-    """The side table of a `TEXTS` field; each further shape of the field is a secondary index of it."""
+    """The side table of a `TEXTS` field; each further shape of the field is a secondary index of it. One with a flag
+    holds only the rows of which it is true: that is what flags are for, and most rows are not."""
     shapes = [s for s in collection.shapes if field in s.equal]
     order = shapes[0].order[0].lstrip("-") if shapes else ""
     named = (n.lstrip("-") for s in shapes for n in (*s.equal, *s.order))
@@ -243,9 +247,12 @@ def _side(collection: Collection, field: str) -> Side:
     indexes = []
     for shape in shapes:
         others = tuple(n for n in shape.equal if n != field)
-        columns = ("value", *others, shape.order[0].lstrip("-"), "key")
-        if columns != ("value", order, "key"):
-            indexes.append(_index(table, columns, 1 + len(others)))
+        only = next((n for n in others if (f := collection.field(n)) and f.type is Type.BOOL), "")
+        equal = ("value", *(n for n in others if n != only))
+        # SQLite reads the flag again, though the index implies it: so it stands there too.
+        columns = (*equal, shape.order[0].lstrip("-"), "key", *filter(None, (only,)))
+        if only or columns != ("value", order, "key"):
+            indexes.append(_index(table, columns, len(equal), only))
     return Side(field, table, order, extras, tuple(dict.fromkeys(indexes)))
 
 
