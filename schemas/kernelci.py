@@ -133,11 +133,14 @@ def _email(text: str) -> str:
     return f"{name}@{domain.lower()}"
 
 
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+
+
 class RegisterIn(BaseModel):
     """A new user account (kernelci.md 2.2). Whatever else is sent, `is_verified` included, is ignored."""
 
     username: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    email: Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+    email: Email
     password: Annotated[str, StringConstraints(min_length=1)]
     is_superuser: bool = False
     groups: UniqueNames = []
@@ -147,7 +150,7 @@ class UserEdit(BaseModel):
     """What may change of a user (kernelci.md 2.2, PATCH); null changes nothing. `groups` replaces the set."""
 
     username: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    email: Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)] | None = None
+    email: Email | None = None
     password: Annotated[str, StringConstraints(min_length=1)] | None = None
     groups: UniqueNames | None = None
     is_active: bool | None = None
