@@ -70,5 +70,5 @@ def mailbox(password: str = "", tls: ssl.SSLContext | None = None) -> Iterator[M
 
 def token_in(message: EmailMessage) -> str:
     """The token that a letter holds."""
-    (found,) = re.findall(r"^[\w-]+\.[\w-]+(?:\.[\w-]+)?$", message.get_content(), re.MULTILINE)
-    return str(found)
+    (found,) = re.findall(r"^[\w-]+\.[\w-]+\.[\w-]+\r?$", message.get_content(), re.MULTILINE)
+    return str(found).strip()
