@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from schemas.kernelci import INT_MAX, Instant
 
 Word = Annotated[str, StringConstraints(max_length=500)]
-Text = Annotated[str, StringConstraints(max_length=20_000)]
+Text = Annotated[str, StringConstraints(max_length=100_000)]
 
 
 class TelemetryIn(BaseModel):

@@ -11,6 +11,7 @@ import queue
 import smtplib
 import ssl
 import threading
+import time
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
@@ -66,11 +67,12 @@ class SmtpPost:
         thread = self._thread
         if thread is None:
             return
+        end = time.monotonic() + CLOSE_S
         try:
             self._waiting.put(None, timeout=CLOSE_S)
         except queue.Full:
             return
-        thread.join(CLOSE_S)
+        thread.join(max(0.0, end - time.monotonic()))
 
     def _run(self) -> None:
         while (mail := self._waiting.get()) is not None:
@@ -83,8 +85,9 @@ class SmtpPost:
                 if self._password:
                     line.login(self._sender, self._password)
                 line.send_message(message, self._sender, [mail.to])
-        except (OSError, smtplib.SMTPException, ValueError) as error:
-            # Not the error's text: a server may repeat in it what it was sent.
+        except Exception as error:
+            # Whatever it is (what may stand before an @ makes header parsers fail in many ways), the next message is
+            # sent. Not the error's text: a server may repeat in it what it was sent.
             log.warning("a mail was not sent: %s", type(error).__name__)
 
     def _written(self, mail: Mail) -> EmailMessage:

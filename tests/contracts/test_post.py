@@ -92,6 +92,20 @@ def test_what_cannot_be_sent_is_logged_without_its_secrets(fault, caplog):
         assert secret not in ours
 
 
+@pytest.mark.parametrize(
+    "to", ['"a@b.c', "a<b@c.d", "(a@b.c", "[x@y.z", "a,b@c.d", ";@x", "ü@x.org", "a@b.c>", ":;@x", "a@[1"]
+)
+def test_an_odd_address_is_nobody_elses_trouble(to):
+    with mailbox() as box:
+        post = SmtpPost("127.0.0.1", box.port, SENDER)
+        for address in (to, MAIL.to):
+            post.send(MAIL._replace(to=address))
+        post.close()
+    assert box.envelopes[-1] == (SENDER, [MAIL.to])
+    # One message, to one address, if any.
+    assert all(len(addresses) == 1 for _, addresses in box.envelopes)
+
+
 def test_nobody_waits_for_a_server_that_does_not_answer(caplog):
     """It takes the connection and says nothing: the queue fills, the rest is dropped, the end is not held up long."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
