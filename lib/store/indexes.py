@@ -199,8 +199,26 @@ ITEM = Collection(
     shapes=(Shape(("list",), ("received_at", "leased_until")), *_each(("list",), _RECEIVED)),
 )
 
+# Read by their key alone.
+KV = Collection("kv", fields=())
+
+# Pages, statistics and retention go along `ts`; what else is asked of an event is checked on the document.
+TELEMETRY = Collection(
+    "telemetry",
+    fields=(
+        Field("job_name", _T),
+        Field("device_type", _T),
+        Field("runtime", _T),
+        Field("kind", _T),
+        Field("is_infra_error", _B),
+        Field("ts", _AT),
+    ),
+    shapes=_each(("job_name", "device_type", "runtime", "kind", "is_infra_error"), ("ts",)),
+)
+
 COLLECTIONS: Mapping[str, Collection] = {
-    c.name: c for c in (NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM)
+    c.name: c
+    for c in (NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM, KV, TELEMETRY)
 }
 
 
