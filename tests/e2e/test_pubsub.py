@@ -7,10 +7,14 @@ import re
 import subprocess
 import sys
 
+import grpc
 import pytest
+import requests
 
 from .conftest import ROOT
+from .test_functions import token  # noqa: F401 - a fixture
 from .test_readme import settled, steps_of
+from .test_serve import bearer
 
 DOC = ROOT / "docs" / "pubsub.md"
 HUB_BUS = "pubsub://demo-x"
@@ -42,6 +46,11 @@ def run(hub, steps):
     return [settled(shown) for shown in done.stdout.split("----\n")[:-1]]
 
 
+def post(url, secret):
+    node = {"kind": "job", "name": "kunit", "path": ["kunit"]}
+    assert requests.post(f"{url}/latest/node", json=node, headers=bearer(secret), timeout=20).status_code == 200
+
+
 def test_the_document_tells_the_truth(hub, far_side):
     for name, source in programs().items():
         (hub.folder / name).write_text(source)
@@ -53,14 +62,16 @@ def test_the_document_tells_the_truth(hub, far_side):
 
 
 def test_events_outlive_an_outage_of_pubsub(hub, far_side):
-    import grpc
-    import requests
-
-    node = {"kind": "job", "name": "kunit", "path": ["kunit"]}
-    headers = {"Authorization": f"Bearer {hub.token}"}
     far_side.fail(grpc.StatusCode.PERMISSION_DENIED, times=1)
-    assert requests.post(f"{hub.url}/latest/node", json=node, headers=headers, timeout=20).status_code == 200
+    post(hub.url, hub.token)
     hub.stop()
     hub.start()
     [event] = far_side.received()
     assert (event.channel, event.attributes["kind"], event.attributes["op"]) == ("node", "job", "created")
+
+
+def test_a_function_publishes_before_it_answers(deploy, token, far_side):  # noqa: F811
+    far_side.reset()
+    url = deploy("node", HUB_BUS=HUB_BUS, PUBSUB_EMULATOR_HOST=far_side.emulator.address)
+    post(url, token)
+    assert [event.channel for event in far_side.received()] == ["node"]

@@ -42,10 +42,11 @@ def test_the_audience_is_the_endpoint_unless_it_is_named(desk, receiver, issuer)
 @pytest.mark.parametrize("is_told", [True, False])
 def test_a_push_may_come_without_its_wrapper(desk, receiver, is_told):
     desk.make(push_config={"push_endpoint": receiver.url, "no_wrapper": {"write_metadata": is_told}})
-    [id] = desk.send("hello", kind="job")
+    [id] = desk.send("hello", kind="job", owner="Åse")
     _, headers, body = receiver.next()
     assert body == b"hello"
     assert headers["kind"] == ("job" if is_told else None)
+    assert not is_told or headers["owner"].encode("latin-1").decode() == "Åse"
     assert headers["x-goog-pubsub-message-id"] == (id if is_told else None)
 
 

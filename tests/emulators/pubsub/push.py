@@ -83,7 +83,7 @@ class Pusher:
         is_done = False
         try:
             is_done = self._post(queue.config, held) in SUCCESS
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             log.info("push to %s failed: %s", queue.config.push_config.push_endpoint, error)
         finally:
             self._room.release()
@@ -163,5 +163,6 @@ def bare(config: Any, held: Held) -> tuple[dict[str, str], bytes]:
             headers["x-goog-pubsub-ordering-key"] = message.ordering_key
         if config.dead_letter_policy.dead_letter_topic:
             headers["x-goog-pubsub-delivery-attempt"] = str(held.attempts)
-        headers |= dict(message.attributes)
+        # As UTF-8, whatever the rules of headers: a value that cannot stand in one at all is a failed push.
+        headers |= {key: value.encode().decode("latin-1") for key, value in message.attributes.items()}
     return headers, message.data
