@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from functions.http import Edge, Held
 from functions.room import Room
 from functions.table import Found, Match
-from lib.dialects.wire import Feed, Headers, Reply, Request
+from lib.dialects.wire import Access, Feed, Headers, Reply, Request
 from lib.errors import Invalid, Refusal, TooLarge
 from lib.waiting import Fiber
 
@@ -153,7 +153,8 @@ class AsgiShell:
                 request.body = await line.body(route.body_bytes_max, headers.get("content-length", ""))
             except Refusal as error:
                 return self._edge.refuse(request, match, error)
-        is_near = self._edge.hub.store.is_near
+        # A visitor's token is shown to its authority, which takes longer than the event loop may.
+        is_near = self._edge.hub.store.is_near and (route.access is Access.PUBLIC or not self._edge.hub.has_visitors)
         if route.quick and is_near:
             return self._edge.answer(request, match)
         if route.brief and is_near and len(request.body) <= BRIEF_BODY_BYTES_MAX:

@@ -14,11 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from functions import output, routes
-from functions.http import Counts, Edge
+from functions.http import Counts, Edge, Robots
 from functions.settings import Faulty, Settings, read
-from lib.auth.open import open_auth
+from lib.auth.open import open_auth, open_oidc, open_visitors
+from lib.auth.port import Fetch
 from lib.clock import Clock
 from lib.clock import now as wall_clock
+from lib.dialects.wire import Access
 from lib.domain.hub import Hub, Policy
 from lib.messaging.open import DEAD_DEFAULT as DEAD_DEFAULT
 from lib.messaging.open import open_bus, open_dead_letters
@@ -40,14 +42,17 @@ class Wiring:
         say: Callable[[str], object] | None = None,
         *,
         post_waits: bool = False,
+        fetch: Fetch | None = None,
     ) -> None:
         self.settings = settings
         self._post_waits = post_waits
         self._clock = clock
         self._say = say
+        self._fetch = fetch
         self._lock = threading.RLock()
         self._hub: Hub | None = None
         self._edges: dict[str, Edge] = {}
+        self._robots: Robots | None = None
         self.counts = Counts()
 
     @property
@@ -64,7 +69,17 @@ class Wiring:
         if edge is not None:
             return edge
         with self._lock:
-            return self._edges.setdefault(slice, Edge(self.hub, routes.table(slice), self.counts, self._say))
+            if self._robots is None:
+                self._robots = self._find_robots()
+            made = Edge(self.hub, routes.table(slice), self.counts, self._say, self._robots)
+            return self._edges.setdefault(slice, made)
+
+    def _find_robots(self) -> Robots:
+        settings = self.settings
+        if not settings.oidc_audience:
+            return Robots()
+        allowed = {Access.PUSH: settings.push_accounts, Access.SCHEDULER: settings.scheduler_accounts}
+        return Robots(open_oidc(settings.oidc_audience, self._fetch), allowed)
 
     def _build(self) -> Hub:
         settings = self.settings
@@ -76,6 +91,7 @@ class Wiring:
             expires_s=settings.token_expires_s,
             unified_secret=settings.unified_secret,
         )
+        visitors = open_visitors(settings.firebase_project, self._fetch) if settings.firebase_project else None
         store = open_store(settings.store, clock=self._clock)
         try:
             bus = open_bus(settings.bus, settings.store)
@@ -87,7 +103,7 @@ class Wiring:
             settings.smtp_host, settings.smtp_port, settings.email_sender, settings.email_password,
             waits=self._post_waits,
         )  # fmt: skip
-        return Hub(store, bus, auth, clock=self._clock, policy=policy, post=post)
+        return Hub(store, bus, auth, visitors, clock=self._clock, policy=policy, post=post)
 
 
 def dead_letters(settings: Settings, subscription: str = DEAD_DEFAULT) -> DeadLetters:
@@ -95,20 +111,21 @@ def dead_letters(settings: Settings, subscription: str = DEAD_DEFAULT) -> DeadLe
     return open_dead_letters(settings.bus, subscription)
 
 
-_shared: list[Wiring] = []
+SHARED: list[Wiring] = []
+"""At most one. Whoever starts the process may put one of his own making here before the first request."""
 _shared_lock = threading.Lock()
 
 
 def shared() -> Wiring:
     """The wiring of a cloud function, which has no other place to keep it. Raises Faulty."""
-    if not _shared:
+    if not SHARED:
         with _shared_lock:
-            if not _shared:
+            if not SHARED:
                 if not logging.root.handlers:
                     output.start_log()
                 # A function's threads stand still between its requests, so mail goes out within one.
-                _shared.append(Wiring(read(), post_waits=True))
-    return _shared[0]
+                SHARED.append(Wiring(read(), post_waits=True))
+    return SHARED[0]
 
 
 def at_home(settings: Settings) -> Settings:

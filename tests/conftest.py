@@ -11,6 +11,10 @@ from lib.domain.hub import Hub
 from lib.store.port import Store
 from lib.store.sqlite import SqliteStore
 from tests import build
+from tests.web import Web
+
+if TYPE_CHECKING:
+    from tests.contracts.carrier import PubsubCarrier
 
 if TYPE_CHECKING:
     from tests.contracts.carrier import PubsubCarrier
@@ -62,6 +66,13 @@ def hub(
     store: Store, bus: build.RecordingBus, auth: build.PlainAuth, clock: build.FixedClock, ids: build.CountedIds
 ) -> Hub:
     return Hub(store, bus, auth, clock=clock, ids=ids)
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """An HTTP server that answers as the test says."""
+    with Web().serving() as web:
+        yield web
 
 
 @pytest.fixture

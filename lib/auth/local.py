@@ -18,12 +18,10 @@ import bcrypt
 import jwt
 from jwt.types import Options
 
-from lib.auth.port import Claims, Purpose
+from lib.auth.port import TOKEN_CHARS_MAX, Claims, Purpose
 
 AUDIENCE = "fastapi-users:auth"
 """`aud` of a session token. Tokens for other purposes (verify, reset) carry another one."""
-TOKEN_CHARS_MAX = 8192
-"""A longer token is refused unread."""
 KNOWN_MAX = 4096
 """Most tokens remembered as genuine."""
 HASHES_AT_ONCE = 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lib.auth.port import Auth
+from lib.auth.port import Auth, Visitors
 from lib.clock import Clock
 from lib.domain.account import Accounts
 from lib.domain.catalog import Catalog
@@ -20,6 +20,7 @@ from lib.domain.retention import Retention
 from lib.domain.search import Searcher
 from lib.domain.subscription import Subscriptions
 from lib.domain.telemetry import EVENTS_READ_MAX, Telemetry
+from lib.domain.visitor import Guests
 from lib.ids import Ids
 from lib.messaging.port import Bus
 from lib.outbound.port import Post
@@ -47,6 +48,7 @@ class Hub:
         store: Store,
         bus: Bus,
         auth: Auth,
+        visitors: Visitors | None = None,
         *,
         clock: Clock,
         ids: Ids | None = None,
@@ -65,6 +67,9 @@ class Hub:
         self.retention = Retention(store)
         self.items = Items(store, ids, policy.source, bus.wake)
         self.accounts = Accounts(store, auth, search, ids)
+        self.has_visitors = visitors is not None
+        if visitors is not None:
+            self.accounts.vouch = Guests(store, ids, visitors).vouch
         self.letters = Letters(self.accounts, auth, post)
         self.pairs = Pairs(store)
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)

@@ -50,9 +50,9 @@ class Letters:
             self._send(user, _VERIFY, self.verify_token(user, now))
 
     def ask_reset(self, email: str, now: datetime) -> None:
-        """Send a reset token to a user."""
+        """Send a reset token to a user whose password is kept here."""
         user = self._addressee("reset", email, now)
-        if user is not None:
+        if user is not None and not user.authority:
             self._send(user, _RESET, self.reset_token(user, now))
 
     def verify_token(self, user: User, now: datetime) -> str:

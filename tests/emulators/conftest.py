@@ -9,7 +9,8 @@ from queue import Queue
 import pytest
 from google.cloud import pubsub_v1
 
-from tests.emulators import oidc, pubsub
+from tests.emulators import pubsub
+from tests.issuer import Issuer
 
 PROJECT = "projects/demo-x"
 TOPIC, SUB = f"{PROJECT}/topics/news", f"{PROJECT}/subscriptions/reader"
@@ -60,12 +61,12 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def issuer():
-    return oidc.Issuer()
+    return Issuer()
 
 
 @pytest.fixture(scope="module")
 def shared(issuer):
-    with pubsub.start(signer=issuer.sign, pull_wait_s=0.05, push_backoff_s=(0.01, 0.05)) as emulator:
+    with pubsub.start(signer=issuer.push_token, pull_wait_s=0.05, push_backoff_s=(0.01, 0.05)) as emulator:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PUBSUB_EMULATOR_HOST", emulator.address)
             desk = Desk(emulator)

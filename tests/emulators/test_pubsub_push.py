@@ -10,8 +10,8 @@ import pytest
 from google.api_core import exceptions
 from google.auth import jwt
 
-from tests.emulators import oidc
 from tests.emulators.conftest import DEAD, SUB, TOPIC
+from tests.issuer import GOOGLE
 
 # Push
 
@@ -28,15 +28,15 @@ def test_a_push_is_wrapped_signed_and_acknowledged_by_its_answer(desk, receiver,
     assert base64.b64decode(message["data"]) == b"hello"
     assert (message["messageId"], message["orderingKey"], message["attributes"]) == (id, "node", {"kind": "job"})
     assert message["publishTime"].endswith("Z")
-    claims = jwt.decode(headers["Authorization"].removeprefix("Bearer "), issuer.certs, audience="hub")
-    assert (claims["email"], claims["email_verified"], claims["iss"]) == ("push@demo-x", True, oidc.GOOGLE)
+    claims = jwt.decode(headers["Authorization"].removeprefix("Bearer "), issuer.published, audience="hub")
+    assert (claims["email"], claims["email_verified"], claims["iss"]) == ("push@demo-x", True, GOOGLE)
 
 
 def test_the_audience_is_the_endpoint_unless_it_is_named(desk, receiver, issuer):
     desk.make(push_config={"push_endpoint": receiver.url, "oidc_token": {"service_account_email": "a@b"}})
     desk.send("x")
     token = receiver.next()[1]["Authorization"].removeprefix("Bearer ")
-    assert jwt.decode(token, issuer.certs, audience=receiver.url)
+    assert jwt.decode(token, issuer.published, audience=receiver.url)
 
 
 @pytest.mark.parametrize("is_told", [True, False])

@@ -15,8 +15,9 @@ from functions import asgi_shell
 from functions.asgi_shell import AsgiShell, base_url
 from functions.http import Edge
 from lib.clock import now as wall_clock
-from lib.dialects.wire import Reply, Request, Route, Wait, reply_json
+from lib.dialects.wire import Access, Reply, Request, Route, Wait, reply_json
 from lib.domain.hub import Hub
+from tests import build
 
 from .conftest import table_of
 
@@ -79,6 +80,7 @@ class Bench:
         routes = (
             Route("GET", "/quick", self.quick, "a", quick=True),
             Route("GET", "/slow", self.quick, "a"),
+            Route("GET", "/mine", self.quick, "a", Access.USER, quick=True),
             Route("POST", "/body", self.body, "a", body_bytes_max=100),
             Route("GET", "/poll", self.poll, "a"),
             Route("GET", "/sent", self.sent, "a"),
@@ -163,6 +165,18 @@ def test_quick_routes_run_in_the_loop_and_others_in_the_pool(bench):
     assert bench.threads[0] == threading.current_thread().name
     assert bench.threads[1].startswith("request")
     assert len(bench.lines) == 2
+
+
+@pytest.mark.parametrize("has_visitors", [False, True])
+def test_a_token_that_may_be_shown_elsewhere_never_is_in_the_loop(bench, has_visitors):
+    bench.hub.has_visitors = has_visitors
+    lab = build.register(bench.hub.accounts, "lab")
+    token = bench.hub.accounts.auth.mint(lab.id, wall_clock())
+    connection = run(bench.ask(Connection(), "GET", "/mine", authorization=f"Bearer {token}"))
+    assert connection.status == 200
+    assert bench.threads[0].startswith("request") == has_visitors
+    run(bench.ask(Connection(), "GET", "/quick"))
+    assert bench.threads[1] == threading.current_thread().name
 
 
 def test_repeated_headers_are_joined(bench):
