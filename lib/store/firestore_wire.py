@@ -11,9 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from google.cloud.firestore_v1.types import BatchGetDocumentsRequest, CommitRequest, RunAggregationQueryRequest
+from google.cloud.firestore_v1.types import (
+    BatchGetDocumentsRequest,
+    BeginTransactionRequest,
+    CommitRequest,
+    RollbackRequest,
+    RunAggregationQueryRequest,
+    RunQueryRequest,
+    StructuredQuery,
+)
 from google.cloud.firestore_v1.types import Document as DocumentType
-from google.cloud.firestore_v1.types import RunQueryRequest, StructuredQuery
 from google.cloud.firestore_v1.types import Write as WriteType
 
 from lib.store.port import Op, Scalar
@@ -25,13 +32,10 @@ Fields = Mapping[str, Any]
 NAME_BYTES_MAX = 1500
 
 
-def _bare(wrapper: Any) -> Any:
-    return type(wrapper.pb(wrapper()))
-
-
-Document, Write, Query = _bare(DocumentType), _bare(WriteType), _bare(StructuredQuery)
-Commit, Gets = _bare(CommitRequest), _bare(BatchGetDocumentsRequest)
-Find, Count = _bare(RunQueryRequest), _bare(RunAggregationQueryRequest)
+Document, Write, Query = DocumentType.pb(), WriteType.pb(), StructuredQuery.pb()
+Commit, Gets = CommitRequest.pb(), BatchGetDocumentsRequest.pb()
+Find, Count = RunQueryRequest.pb(), RunAggregationQueryRequest.pb()
+Begin, Rollback = BeginTransactionRequest.pb(), RollbackRequest.pb()
 
 _OPERATOR = StructuredQuery.FieldFilter.Operator
 OPERATORS: Mapping[Op, int] = {

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = ("lib", "functions", "schemas", "infra", "main", "tests")
-LEAVES = ("lib.errors", "lib.clock", "lib.ids", "lib.waiting")
+LEAVES = ("lib.errors", "lib.clock", "lib.ids", "lib.waiting", "lib.tally")
 PORTS = ("lib.store.port", "lib.messaging.port", "lib.auth.port")
 
 
