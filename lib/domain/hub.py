@@ -50,9 +50,10 @@ class Hub:
         ids = ids or Ids()
         self.store, self.bus, self.policy, self.clock = store, bus, policy, clock
         search = Searcher(store, policy.query_docs_max)
-        ledger = Ledger(store, bus, lambda news: self.relay.take(news))
+        is_noting = bus.carries and store.start_sending()
+        ledger = Ledger(store, bus, lambda news: self.relay.take(news), is_noting)
         self.clockwork = Clockwork(store, ledger, ids, clock, policy.source)
-        self.relay = Relay(store, bus, self.clockwork.settle)
+        self.relay = Relay(store, bus, self.clockwork.settle, is_noting)
         self.nodes = Catalog(store, ledger, search, ids, policy.source)
         self.journal = Journal(store, ledger, search, ids, policy.source)
         self.subscriptions = Subscriptions(store, bus.wake)

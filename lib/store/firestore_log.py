@@ -80,7 +80,7 @@ class _End:
     unsent: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Log:
     """Numbers, reads and sends the events of one database. `next_seq` gives the least number of a new event."""
 

@@ -109,7 +109,7 @@ def _merge(usable: dict[Index, frozenset[Part]], equal: frozenset[Part]) -> Plan
         if left & usable[index]:
             plan.append(index)
             left -= usable[index]
-    return None if left else tuple(plan)
+    return None if left or not plan else tuple(plan)
 
 
 def _candidates(indexes: IndexSet, need: Need) -> Iterator[Index]:
