@@ -209,8 +209,13 @@ class Subscriptions:
             self._open.pop(poll.id, None)
 
     def settle(self, poll: Poll, offered: int | None) -> None:
-        """Store how a poll ended, for other processes and for a restart: what it was given, or how far it looked."""
+        """Store how a poll ended, for other processes and for a restart: what it was given, or how far it looked.
+
+        Nothing is left to store once the next poll has begun, which most clients do at once."""
         self._end(poll)
+        seen = self.store.load("subscription", str(poll.id))
+        if seen is None or seen.body["ticket"] != poll.ticket:
+            return
 
         def work(tx: Tx) -> None:
             doc = tx.load("subscription", str(poll.id))

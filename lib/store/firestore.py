@@ -42,6 +42,7 @@ class FirestoreStore:
     writes_max = WRITES_MAX
     bytes_max = BYTES_MAX
     is_expiring = True
+    is_near = False
 
     def __init__(
         self,

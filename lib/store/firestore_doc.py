@@ -87,7 +87,10 @@ class Stored:
         whole: str | bytes = self.body
         if isinstance(whole, bytes):
             whole = b"".join((whole, *(rest[p] for p in self.part_paths)))
-        body = decode_body(whole)
+        text = whole.encode() if isinstance(whole, str) else whole
+        if not self.log and text[:1] != b" ":
+            return Doc(self.key, self.rev, stored=text)
+        body = decode_body(text)
         if self.log:
             body.update({name: self.log[name] for name in LOG_OWN})
         return Doc(self.key, self.rev, body)
@@ -147,7 +150,6 @@ def encode_body(body: Body) -> bytes:
         raise Invalid("body", "is nested too deep") from error
 
 
-def decode_body(text: str | bytes) -> Body:
-    is_plain = text[:1] in (" ", b" ")
-    body: Body = json.loads(text) if is_plain else orjson.loads(text)
+def decode_body(text: bytes) -> Body:
+    body: Body = json.loads(text) if text[:1] == b" " else orjson.loads(text)
     return body

@@ -63,12 +63,17 @@ class Ttl(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One kind of document: its promoted fields, the shapes its scans may take, and how long it is kept."""
+    """One kind of document: its promoted fields, the shapes its scans may take, and how long it is kept.
+
+    `tallied` are coarse texts (few values each) by which all documents are often counted: a backend may keep the number
+    of each combination, so that such a count costs no reading.
+    """
 
     name: str
     fields: tuple[Field, ...]
     shapes: tuple[Shape, ...] = ()
     ttl: Ttl | None = None
+    tallied: tuple[str, ...] = ()
 
     def field(self, name: str) -> Field | None:
         """The declared field of this name."""
@@ -140,6 +145,8 @@ NODE = Collection(
         # The sweep.
         Shape((), ("due_at",)),
     ),
+    # What dashboards and pages of lists ask the total of, after every write anew.
+    tallied=("kind", "state", "result", "tree", "branch"),
 )
 
 USER = Collection(

@@ -1,6 +1,6 @@
 """Codecs come in pairs: what one writes the other reads; the wire forms agree with the models that document them."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import orjson
@@ -11,6 +11,7 @@ from lib.dialects.kernelci import codec, codec_user
 from lib.domain.account import User
 from lib.domain.account import to_body as user_body
 from lib.domain.node import KINDS, Node, to_body
+from lib.store.port import Doc
 from schemas import kernelci as schema
 from schemas.kernelci_data import DATA
 from tests import build
@@ -122,3 +123,11 @@ def test_only_the_numbers_of_a_version_change(sent, kept):
     before = orjson.dumps(data)
     assert codec.number_version(data) == {"kernel_revision": {"version": kept, "x": "1"}, "y": "2"}
     assert orjson.dumps(data) == before
+
+
+@pytest.mark.parametrize("size", [10, codec.REMEMBERED_BYTES_MAX])
+def test_what_is_remembered_of_a_node_is_what_is_stored_of_it(size):
+    for text in ("a" * size, "b" * size, "a" * size):
+        body = to_body(replace(NODE, data={"x": text}))
+        doc = Doc("k", 1, stored=orjson.dumps(body))
+        assert orjson.loads(orjson.dumps(codec.encode_stored(doc))) == codec.encode_doc(body)

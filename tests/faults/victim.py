@@ -21,7 +21,7 @@ from functions import local
 from lib.store.sqlite_writer import Writer
 
 _WRITES = re.compile(
-    r"(INSERT INTO|REPLACE INTO|UPDATE|DELETE FROM)\s+\"?([A-Za-z_$]+)|(BEGIN|COMMIT|ROLLBACK|SAVEPOINT)"
+    r"(INSERT INTO|REPLACE INTO|UPDATE|DELETE FROM)\s+\"?([A-Za-z_$#]+)|(BEGIN|COMMIT|ROLLBACK|SAVEPOINT)"
 )
 
 
