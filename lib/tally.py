@@ -6,9 +6,7 @@ nothing by the document adds nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from dataclasses import dataclass
 
 
@@ -20,8 +18,10 @@ class Tally:
     writes: int = 0
     deletes: int = 0
 
-    def __bool__(self) -> bool:
-        return bool(self.reads or self.writes or self.deletes)
+    def __str__(self) -> str:
+        """What was counted, as members of a log line; "" where nothing was."""
+        counted = (("reads", self.reads), ("writes", self.writes), ("deletes", self.deletes))
+        return "".join(f" {name}={n}" for name, n in counted if n)
 
 
 _current: ContextVar[Tally | None] = ContextVar("tally", default=None)
@@ -36,11 +36,11 @@ def count(*, reads: int = 0, writes: int = 0, deletes: int = 0) -> None:
         tally.deletes += deletes
 
 
-@contextmanager
-def counting(tally: Tally) -> Iterator[Tally]:
-    """Count into this tally within the block."""
-    token = _current.set(tally)
-    try:
-        yield tally
-    finally:
-        _current.reset(token)
+def begin(tally: Tally) -> Token[Tally | None]:
+    """Count into this tally from now on; `end` takes what this gives."""
+    return _current.set(tally)
+
+
+def end(token: Token[Tally | None]) -> None:
+    """Count into what was counted into before."""
+    _current.reset(token)

@@ -328,8 +328,10 @@ class TestCost:
 
         def measure(work):
             before = firestore.server().meter.bill()
-            with tally.counting(tally.Tally()) as counted:
-                work()
+            counted = tally.Tally()
+            token = tally.begin(counted)
+            work()
+            tally.end(token)
             billed = firestore.server().meter.bill() - before
             assert (counted.reads, counted.writes, counted.deletes) == (billed.reads, billed.writes, billed.deletes)
             return counted.reads, counted.writes, counted.deletes
