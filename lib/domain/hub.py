@@ -13,6 +13,7 @@ from lib.domain.clockwork import Clockwork
 from lib.domain.item import Items
 from lib.domain.journal import Journal
 from lib.domain.ledger import Ledger
+from lib.domain.manifest import Manifests
 from lib.domain.relay import Relay
 from lib.domain.retention import Retention
 from lib.domain.search import Searcher
@@ -52,9 +53,10 @@ class Hub:
         search = Searcher(store, policy.query_docs_max)
         is_noting = bus.carries and store.start_sending()
         ledger = Ledger(store, bus, lambda news: self.relay.take(news), is_noting)
-        self.clockwork = Clockwork(store, ledger, ids, clock, policy.source)
+        self.manifests = Manifests(store, ledger, ids, clock)
+        self.clockwork = Clockwork(store, ledger, ids, clock, policy.source, self.manifests.holds)
         self.relay = Relay(store, bus, self.clockwork.settle, is_noting)
-        self.nodes = Catalog(store, ledger, search, ids, policy.source)
+        self.nodes = Catalog(store, ledger, self.manifests, search, ids, policy.source)
         self.journal = Journal(store, ledger, search, ids, policy.source)
         self.subscriptions = Subscriptions(store, bus.wake)
         self.retention = Retention(store)
@@ -63,7 +65,8 @@ class Hub:
 
     def sweep(self, now: datetime) -> dict[str, int]:
         """Everything the clock is due to do: repair what a crash left undone, then move nodes."""
-        return {"relayed": self.relay.repair(now), "moved": self.clockwork.sweep(now)}
+        relayed = self.relay.repair(now) + self.manifests.sweep(now)
+        return {"relayed": relayed, "moved": self.clockwork.sweep(now)}
 
     def tidy(self, now: datetime) -> dict[str, int]:
         """Let go of what is kept for a while only."""

@@ -212,9 +212,17 @@ ITEM = Collection(
     ttl=Ttl("received_at", timedelta(days=30)),  # a list nobody pops from must not grow for ever
 )
 
+# A hierarchy that was accepted and is not stored whole yet, under the id of its root; `line` are the ids from the
+# tree's root down to that one. Its parts hold the nodes.
+MANIFEST = Collection("manifest", fields=(Field("line", _TS), Field("at", _AT)), shapes=_each(("line",), ("at",)))
+MANIFEST_PART = Collection("manifest_part", fields=(Field("expires_at", _AT),), ttl=Ttl("expires_at", timedelta(0)))
+
 COLLECTIONS: Mapping[str, Collection] = {
-    c.name: c for c in (NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM)
-}
+    c.name: c
+    for c in (
+        NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM, MANIFEST, MANIFEST_PART,
+    )
+}  # fmt: skip
 
 
 def missing(collection: Collection, equal: frozenset[str], ranges: frozenset[str], order: str) -> str | None:
