@@ -14,6 +14,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -32,6 +33,8 @@ THREADS_MAX = 128
 """Threads are made as requests need them; a listener holds one."""
 MESSAGE_BYTES_MAX = 64 * 1024 * 1024
 """Of the transport: beyond what any request may have, so that our own refusal is what a client sees."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Method = Callable[..., Any]
 
@@ -99,9 +102,9 @@ class Server:
         with self._gate:
             self._faults.setdefault(name, []).extend([code] * times)
 
-    def expire(self, now: int | None = None) -> int:
-        """Do what TTL policies of the index file do in a day or so: delete what is due (microseconds since 1970)."""
-        due = self._clock() if now is None else now
+    def expire(self, now: datetime | None = None) -> int:
+        """Do what TTL policies of the index file do in a day or so: delete what is due, and give its number."""
+        due = self._clock() if now is None else (now - EPOCH) // timedelta(microseconds=1)
         return sum(room.database.expire(self._indexes.ttl, due) for room in self._rooms.all())
 
     def stop(self) -> None:
