@@ -139,6 +139,7 @@ def test_imports_go_one_way(name):
     ("lib.store.sqlite", "from lib.domain.node import Node"),
     ("lib.store.sqlite", "from lib.auth.local import LocalAuth"),
     ("lib.store.sqlite", "import os\nos.environ['A']"),
+    ("lib.store.firestore", "from tests.emulators.firestore import start"),
     ("lib.store.open", "from lib.messaging.sqlite import SqliteBus"),
     ("lib.dialects.wire", "from lib.domain.hub import Hub"),
     ("lib.dialects.lava.codec", "from lib.dialects.kernelci import codec"),

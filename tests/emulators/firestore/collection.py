@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator
 
 from tests.emulators.firestore.document import Document
@@ -18,18 +19,22 @@ class Collection:
         self.id = path.rpartition("/")[2]
         self.live: dict[str, Document] = {}
         self.changed_at = 0
+        self._ids: list[str] = []
         self._past: dict[str, list[tuple[int, Document | None]]] = {}
-        self._sorted: list[Document] | None = []
+        self._listed: list[Document] | None = []
 
     def put(self, id: str, document: Document | None, at: int) -> None:
         """Store a version, or None for a deletion, that is valid from a commit on."""
         self._keep(id, at)
         if document is None:
-            self.live.pop(id, None)
+            if self.live.pop(id, None):
+                del self._ids[bisect.bisect_left(self._ids, id)]
         else:
+            if id not in self.live:
+                bisect.insort(self._ids, id)
             self.live[id] = document
         self.changed_at = at
-        self._sorted = None
+        self._listed = None
 
     def _keep(self, id: str, at: int) -> None:
         """Put the version that ends now aside, and forget what nobody may read any more."""
@@ -41,18 +46,19 @@ class Collection:
     def get(self, id: str, at: int | None = None) -> Document | None:
         """The document now, or as it was right after the commits up to a time."""
         if at is not None and at < self.changed_at:
-            for ended_at, document in self._past.get(id, ()):
-                if at < ended_at:
-                    return document
+            versions = self._past.get(id, ())
+            ended = bisect.bisect_right(versions, at, key=lambda version: version[0])
+            if ended < len(versions):
+                return versions[ended][1]
         return self.live.get(id)
 
     def documents(self, at: int | None = None) -> list[Document]:
         """All documents in order of their ids, now or as of a time."""
         if at is not None and at < self.changed_at:
             return list(self._documents_at(at))
-        if self._sorted is None:
-            self._sorted = [self.live[id] for id in sorted(self.live)]
-        return self._sorted
+        if self._listed is None:
+            self._listed = [self.live[id] for id in self._ids]
+        return self._listed
 
     def _documents_at(self, at: int) -> Iterator[Document]:
         for id in sorted(self.live.keys() | self._past.keys()):

@@ -7,7 +7,7 @@ a microsecond, and name the state of the whole database: a read at a time sees t
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tests.emulators.firestore.collection import KEPT_US, Collection
@@ -16,14 +16,14 @@ from tests.emulators.firestore.entries import check_entries
 from tests.emulators.firestore.index import IndexSet
 from tests.emulators.firestore.limits import DOCUMENT_BYTES_MAX, TRANSACTION_BYTES_MAX
 from tests.emulators.firestore.meter import Meter
-from tests.emulators.firestore.path import check_document, split_name
+from tests.emulators.firestore.path import Path, check_document, split_name
 from tests.emulators.firestore.refusal import Refused, failed, invalid
-from tests.emulators.firestore.value import fields_size, name_size
-from tests.emulators.firestore.write import check_precondition, make, target
+from tests.emulators.firestore.value import TIMESTAMP, fields_size, name_size
+from tests.emulators.firestore.write import Write, check_precondition, make, target
 
 Clock = Callable[[], int]
-Result = tuple[int, list[Any]]
-"""Of a write: the update time of its document, and the results of its transforms."""
+Result = tuple[int | None, list[Any]]
+"""Of a write: the update time of its document (None: deleted), and the results of its transforms."""
 
 EMPTY = Collection("")
 
@@ -99,7 +99,7 @@ class Database:
         made, results = make(write, stored, at)
         if made is not stored:
             staged[path] = made
-        return (made.updated if made else at), results
+        return (made.updated if made else None), results
 
     def _check_sizes(self, staged: dict[str, Document | None]) -> None:
         total = 0
@@ -141,6 +141,23 @@ class Database:
             except Refused as refused:
                 results.append(refused)
         return results
+
+    def expire(self, fields: Mapping[str, Path], now: int) -> int:
+        """Delete the documents whose TTL field (by collection id) is a time that has passed; gives their number."""
+        seconds, rest = divmod(now, 1_000_000)
+        with self.lock:
+            paths = [
+                f"{c.path}/{document.id}"
+                for c in self._collections.values()
+                if c.id in fields
+                for document in c.documents()
+                if (key := document.key(fields[c.id]))
+                and key[0] == TIMESTAMP
+                and key <= (TIMESTAMP, seconds, rest * 1000)
+            ]
+            if paths:
+                self.commit([Write(delete=self.prefix + path) for path in paths])
+            return len(paths)
 
     def missing(self, collection: str, at: int | None = None) -> set[str]:
         """Ids of documents that are not there but have documents below them."""

@@ -80,12 +80,20 @@ OPERATORS = {
     "NOT_IN": Operator("not-in", lambda key, want: NULL_KEY not in want and _is_other(key, want), is_list=True),
 }
 
+BY_NAME = {operator.op: operator for operator in OPERATORS.values() if not operator.is_list or operator.op == "not-in"}
+
 UNARY = {
     "IS_NULL": Operator("==", lambda key, want: bool(key == NULL_KEY)),
     "IS_NAN": Operator("==", lambda key, want: bool(key == NAN_KEY)),
     "IS_NOT_NULL": Operator("!=", lambda key, want: bool(key != NULL_KEY)),
     "IS_NOT_NAN": Operator("!=", lambda key, want: _is_other(key, (NAN_KEY,))),
 }
+
+
+def meets(document: Document, condition: Condition) -> bool:
+    """Whether a document meets one condition of a disjunct."""
+    key = document.key(condition.path)
+    return key is not None and BY_NAME[condition.op].test(key, condition.key)
 
 
 def read_filter(message: Any) -> Filter:

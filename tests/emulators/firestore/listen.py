@@ -6,6 +6,7 @@ difference is sent, then one message that says the results stand as of a time. A
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
@@ -25,6 +26,8 @@ from tests.emulators.firestore.scan import run, sources
 Response = firestore.ListenResponse.pb()
 NO_CHANGE, ADD, REMOVE, CURRENT, RESET = range(5)
 COMMITTED, ENDED = object(), object()
+
+LOG = logging.getLogger(__name__)
 
 Results = dict[str, Document]
 
@@ -143,12 +146,31 @@ class Stream:
             yield _change(NO_CHANGE, [], now)
 
 
-def listen(rooms: Rooms, requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
+class Requests:
+    """What a client sends in one call, and when the call ends; each is put into a queue as it comes."""
+
+    def __init__(self, messages: Iterator[Any], context: grpc.ServicerContext) -> None:
+        self._messages = messages
+        self._context = context
+
+    def forward(self, inbox: SimpleQueue[Any]) -> None:
+        self._context.add_callback(lambda: inbox.put(ENDED))
+        threading.Thread(target=self._read, args=(inbox,), daemon=True).start()
+
+    def _read(self, inbox: SimpleQueue[Any]) -> None:
+        try:
+            for message in self._messages:
+                inbox.put(message)
+        except Exception:
+            LOG.debug("the call was cancelled")  # which the iterator tells by a bare Exception
+        inbox.put(ENDED)
+
+
+def listen(rooms: Rooms, requests: Requests) -> Iterator[Any]:
     """The responses of one Listen call."""
     inbox: SimpleQueue[Any] = SimpleQueue()
     stream = Stream(rooms, lambda: inbox.put(COMMITTED))
-    threading.Thread(target=_forward, args=(requests, inbox), daemon=True).start()
-    context.add_callback(lambda: inbox.put(ENDED))
+    requests.forward(inbox)
     try:
         while (item := inbox.get()) is not ENDED:
             if item is COMMITTED:
@@ -157,19 +179,6 @@ def listen(rooms: Rooms, requests: Iterator[Any], context: grpc.ServicerContext)
                 yield from stream.take(item)
     finally:
         stream.close()
-
-
-def _forward(requests: Iterator[Any], inbox: SimpleQueue[Any]) -> None:
-    """Put what the client sends into the inbox, until it sends no more."""
-    try:
-        for request in requests:
-            inbox.put(request)
-    except grpc.RpcError:
-        pass
-    except Exception:  # the iterator raises a bare Exception when the call is cancelled
-        pass
-    finally:
-        inbox.put(ENDED)
 
 
 def _resume(room: Room, target: Target, message: Any) -> bool:

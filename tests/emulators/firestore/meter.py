@@ -16,6 +16,16 @@ from dataclasses import dataclass, fields
 ENTRIES_PER_READ = 1000
 
 
+def query_reads(count: int) -> int:
+    """Reads of a query that gave or skipped so many documents."""
+    return max(1, count)
+
+
+def aggregation_reads(matched: int) -> int:
+    """Reads of an aggregation over so many index entries."""
+    return max(1, -(-matched // ENTRIES_PER_READ))
+
+
 @dataclass
 class Bill:
     """Counts of one stretch of work."""
@@ -24,7 +34,6 @@ class Bill:
     writes: int = 0
     deletes: int = 0
     entries: int = 0
-    requests: int = 0
 
     def __sub__(self, other: Bill) -> Bill:
         return Bill(**{f.name: getattr(self, f.name) - getattr(other, f.name) for f in fields(Bill)})
@@ -41,12 +50,6 @@ class Meter(Bill):
         with self._lock:
             for name, count in counts.items():
                 setattr(self, name, getattr(self, name) + count)
-
-    def add_query(self, returned: int, skipped: int = 0, entries: int = 0) -> None:
-        self.add(reads=max(1, returned + skipped), entries=entries)
-
-    def add_aggregation(self, matched: int) -> None:
-        self.add(reads=max(1, -(-matched // ENTRIES_PER_READ)), entries=matched)
 
     def bill(self) -> Bill:
         with self._lock:

@@ -98,7 +98,7 @@ def _find(indexes: IndexSet, need: Need) -> Plan | None:
     for index, prefix in usable.items():
         if len(prefix) == len(need.equal):
             return (index,)
-    return _merge(usable, frozenset(need.equal))
+    return _merge(usable, frozenset(need.equal)) if need.equal else None
 
 
 def _merge(usable: dict[Index, frozenset[Part]], equal: frozenset[Part]) -> Plan | None:

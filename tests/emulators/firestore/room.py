@@ -34,7 +34,7 @@ class Rooms:
 
     def __init__(self, indexes: IndexSet, meter: Meter, clock: Clock = system_clock) -> None:
         self._indexes = indexes
-        self.meter = meter
+        self._meter = meter
         self._clock = clock
         self._lock = threading.Lock()
         self._rooms: dict[str, Room] = {}
@@ -43,9 +43,13 @@ class Rooms:
         with self._lock:
             room = self._rooms.get(name)
             if room is None:
-                database = Database(name, self._indexes, self.meter, self._clock)
+                database = Database(name, self._indexes, self._meter, self._clock)
                 room = self._rooms[name] = Room(database, Transactions(database))
             return room
+
+    def all(self) -> list[Room]:
+        with self._lock:
+            return list(self._rooms.values())
 
     def clear(self) -> None:
         """Forget every database."""

@@ -31,16 +31,24 @@ def sources(database: Database, query: Query) -> list[Collection]:
 
 def run(database: Database, query: Query, at: int | None = None) -> Found:
     """The documents a query gives, in order."""
-    with database.lock:
-        collections = sources(database, query)
-        documents = list(itertools.chain.from_iterable(c.documents(at) for c in collections))
+    documents = looked_at(database, query, at)
     if query.filter:
         documents = list(filter(query.filter.test, documents))
-    documents = _sort(documents, query.orders, is_sorted=len(collections) == 1)
-    documents = _between(documents, query)
+    documents = arrange(query, documents)
     skipped = min(query.offset, len(documents))
     end = None if query.limit is None else skipped + query.limit
     return Found(documents[skipped:end], skipped)
+
+
+def looked_at(database: Database, query: Query, at: int | None) -> list[Document]:
+    """Every document of the collections a query selects from."""
+    with database.lock:
+        return list(itertools.chain.from_iterable(c.documents(at) for c in sources(database, query)))
+
+
+def arrange(query: Query, documents: list[Document]) -> list[Document]:
+    """Those between the cursors that have every field ordered by, in order."""
+    return _between(_sort(documents, query.orders, is_sorted=not query.is_group), query)
 
 
 def _sort(documents: list[Document], orders: tuple[Order, ...], is_sorted: bool) -> list[Document]:
@@ -48,10 +56,9 @@ def _sort(documents: list[Document], orders: tuple[Order, ...], is_sorted: bool)
     paths = [o.path for o in orders if o.path != NAME]
     if paths:
         documents = [d for d in documents if all(d.key(path) is not None for path in paths)]
-    if is_sorted and orders == (Order(NAME, False),):
-        return documents
-    for path, is_descending in reversed(orders):
-        documents.sort(key=operator.methodcaller("key", path), reverse=is_descending)
+    is_sorted = is_sorted and orders[-1] == Order(NAME, False)
+    for path, is_descending in reversed(orders[:-1] if is_sorted else orders):
+        documents = sorted(documents, key=operator.methodcaller("key", path), reverse=is_descending)
     return documents
 
 

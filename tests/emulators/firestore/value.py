@@ -13,7 +13,7 @@ from typing import Any
 from google.cloud.firestore_v1.types import document
 
 from tests.emulators.firestore.limits import DEPTH_MAX
-from tests.emulators.firestore.path import check_field_name
+from tests.emulators.firestore.path import check_field_name, split_name
 from tests.emulators.firestore.refusal import invalid
 
 Value = document.Value.pb()
@@ -88,6 +88,8 @@ def normalise(value: Any, depth: int = 0) -> None:
             _check_vector(value)
         else:
             normalise_fields(value.map_value.fields, depth + 1)
+    elif kind == "reference_value":
+        split_name(value.reference_value)
     elif kind == "geo_point_value":
         point = value.geo_point_value
         if not (-90 <= point.latitude <= 90 and -180 <= point.longitude <= 180):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from google.cloud.firestore_v1.types import write as messages
+
 from tests.emulators.firestore.document import (
     Document,
     Message,
@@ -19,6 +21,8 @@ from tests.emulators.firestore.path import NAME, Path, parse_field
 from tests.emulators.firestore.refusal import exists, failed, invalid, missing
 from tests.emulators.firestore.transform import transform
 from tests.emulators.firestore.value import normalise_fields
+
+Write = messages.Write.pb()
 
 
 def target(write: Any) -> str:
