@@ -19,9 +19,10 @@ from lib.domain.search import Found, Searcher
 from lib.domain.tree import Branch, Plan, plan_tree
 from lib.errors import Conflict, Invalid, NotFound, Stale, TooCostly, TooLarge
 from lib.ids import Ids
-from lib.store.port import WRITES_MAX, Doc, Scan, Store, Tx, Where
+from lib.store.port import Doc, Scan, Store, Tx, Where
 
 BATCH_NODES_MAX = 10_000
+FLAGGED_AT_ONCE = 200
 SUBTREE_NODES_MAX = 100_000
 SUBTREE_AT_ONCE = 1000
 MOVED_DESCENDANTS_MAX = 400
@@ -210,8 +211,8 @@ class Catalog:
             return len(allowed)
 
         done = 0
-        for start in range(0, len(wanted), WRITES_MAX):
-            chunk = wanted[start : start + WRITES_MAX]
+        for start in range(0, len(wanted), FLAGGED_AT_ONCE):
+            chunk = wanted[start : start + FLAGGED_AT_ONCE]
             done += self.store.transact(work)
         return done
 

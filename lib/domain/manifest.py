@@ -10,11 +10,12 @@ Where one transaction holds the largest hierarchy, as at home, none of this is e
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
@@ -29,8 +30,10 @@ from lib.store.port import Body, Doc, Scan, Store, Tx, Where
 log = logging.getLogger(__name__)
 
 STEP_NODES_MAX = 400
-STEP_BYTES_MAX = 800_000
-"""Bodies of one step together; a larger one is a step of its own."""
+PART_BYTES_MAX = 800_000
+"""Bodies of one part together; a larger one is a part of its own."""
+BYTES_BESIDE = 200_000
+"""What is left in a transaction for all that is no node."""
 DROPPED_MAX = 8
 """Parts dropped at a time: a store may weigh what goes as well."""
 WRITES_BESIDE = 4
@@ -78,7 +81,7 @@ class Manifests:
         """Whether one transaction has the room for these nodes."""
         if not self.is_needed:
             return True
-        return sum(_bytes_of(doc.body) for doc in docs) <= self.store.bytes_max // 2
+        return sum(self._weigh(doc) for doc in docs) <= self.store.bytes_max - BYTES_BESIDE
 
     def stage(self, root_id: str, plan: Callable[[], Planned], now: datetime, once: Once | None) -> list[Doc]:
         """Accept what `plan` gives, planned over what is stored now, and store it all; gives its nodes.
@@ -131,12 +134,31 @@ class Manifests:
     def _put_parts(self, id: str, docs: Sequence[Doc], now: datetime) -> int:
         """Store the parts, which nobody sees before their manifest is accepted; gives how many."""
         count = 0
-        for count, part in enumerate(_cut(docs, min(STEP_NODES_MAX, self.store.writes_max - WRITES_BESIDE)), 1):
+        for count, part in enumerate(self._cut(docs), 1):
             # What becomes of a node that changed since it was planned is decided by its revision.
             body = {"nodes": [[d.key, d.rev - 1, d.body] for d in part], "expires_at": stamp(now + KEPT)}
             key = _part_key(id, count - 1)
             self.store.transact(lambda tx, key=key, body=body: tx.create("manifest_part", key, body))  # type: ignore[misc]
         return count
+
+    def _cut(self, docs: Sequence[Doc]) -> Iterator[list[Doc]]:
+        """The nodes, cut so that one transaction stores each part."""
+        most = min(STEP_NODES_MAX, self.store.writes_max - WRITES_BESIDE)
+        part: list[Doc] = []
+        size = weight = 0
+        for doc in docs:
+            bytes, weighs = _bytes_of(doc.body), self._weigh(doc)
+            is_full = size + bytes > PART_BYTES_MAX or weight + weighs > self.store.bytes_max - BYTES_BESIDE
+            if part and (len(part) >= most or is_full):
+                yield part
+                part, size, weight = [], 0, 0
+            part.append(doc)
+            size, weight = size + bytes, weight + weighs
+        if part:
+            yield part
+
+    def _weigh(self, doc: Doc) -> int:
+        return self.store.weigh("node", doc.key, doc.body)
 
     def _drop_parts(self, id: str, count: int) -> None:
         keys = [_part_key(id, n) for n in range(count)]
@@ -211,23 +233,12 @@ def _read_part(tx: Tx, part_key: str) -> list[tuple[str, Body, bool]]:
     return changes
 
 
-def _cut(docs: Sequence[Doc], most: int) -> Iterator[list[Doc]]:
-    """The nodes in steps of at most so many, and of STEP_BYTES_MAX."""
-    part: list[Doc] = []
-    total = 0
-    for doc in docs:
-        size = _bytes_of(doc.body)
-        if part and (len(part) >= most or total + size > STEP_BYTES_MAX):
-            yield part
-            part, total = [], 0
-        part.append(doc)
-        total += size
-    if part:
-        yield part
-
-
-def _bytes_of(body: Any) -> int:
-    return len(orjson.dumps(body, option=orjson.OPT_PASSTHROUGH_DATETIME, default=str))
+def _bytes_of(body: Body) -> int:
+    try:
+        return len(orjson.dumps(body))
+    except TypeError:
+        # The few that only the standard library writes: integers past 64 bits, nesting past 254 levels.
+        return len(json.dumps(body))
 
 
 def _part_key(id: str, n: int) -> str:

@@ -17,7 +17,7 @@ from lib.domain.access import Actor
 from lib.domain.account import unique_key
 from lib.domain.journal import check_channel
 from lib.errors import Forbidden, Invalid, NotFound
-from lib.store.port import Event, Scan, Store, Tx
+from lib.store.port import WRITES_MAX, Event, Scan, Store, Tx
 
 FILTERS = ("kind", "state", "result", "op", "name", "group", "owner")
 """Members of an event's data that a subscription may ask for, so that what it does not want is never sent."""
@@ -153,11 +153,12 @@ class Subscriptions:
         stale = [s.id for s in self.every() if s.subscriber_id is None and (s.last_poll_at or s.created_at) < limit]
 
         def work(tx: Tx) -> None:
-            for doc in tx.load_many("subscription", [str(id) for id in stale]):
+            for doc in tx.load_many("subscription", [str(id) for id in chunk]):
                 if doc is not None and (doc.body["last_poll_at"] or doc.body["created_at"]) < limit:
                     tx.drop("subscription", doc.key)
 
-        if stale:
+        for start in range(0, len(stale), WRITES_MAX):
+            chunk = stale[start : start + WRITES_MAX]
             self.store.transact(work)
         return len(stale)
 

@@ -17,11 +17,12 @@ from typing import TypeVar
 from lib.clock import Clock, now
 from lib.errors import Invalid, Unavailable
 from lib.store.firestore_client import Contended, Database, pause
+from lib.store.firestore_doc import encode
 from lib.store.firestore_log import Log, machine_seq
 from lib.store.firestore_scan import count_query
 from lib.store.firestore_tx import BYTES_MAX, FirestoreTx, Fresh, Reader
 from lib.store.indexes import COLLECTIONS
-from lib.store.port import PAGE_DOCS_MAX, WRITES_MAX, Doc, Event, Page, Publish, Scan, Tx, Where
+from lib.store.port import PAGE_DOCS_MAX, WRITES_MAX, Body, Doc, Event, Page, Publish, Scan, Tx, Where
 
 T = TypeVar("T")
 
@@ -108,6 +109,9 @@ class FirestoreStore:
     def last(self, channel: str) -> int:
         self._check()
         return self._log.last(channel)
+
+    def weigh(self, collection: str, key: str, body: Body) -> int:
+        return encode(COLLECTIONS[collection], body).weigh(key)
 
     def generation(self) -> object:
         # Nothing cheap tells whether anybody committed; so nothing that depends on it is remembered.

@@ -7,6 +7,7 @@ named by revision, so that a reader never takes parts of two revisions for one.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import orjson
 
 from lib.clock import unstamp
 from lib.errors import Invalid
-from lib.store.firestore_index import EXPIRE_AT, KEY, PART, TODO_AT
+from lib.store.firestore_index import EXPIRE_AT, KEY, PART, TODO_AT, composite
 from lib.store.firestore_wire import Fields, decode_fields
 from lib.store.indexes import EVENT, Collection, promote
 from lib.store.port import BODY_BYTES_MAX, Body, Doc
@@ -25,6 +26,11 @@ PART_BYTES = 900_000
 """What one document holds of a body: Firestore takes 1 MiB, the promoted fields included."""
 INDEXED_BYTES_MAX = 100_000
 """Of the promoted fields of one document together."""
+INDEXED_TEXTS_MAX = 10_000
+"""Elements of the fields of several texts together: each has an entry in every index of its field, and a document has
+at most 40,000."""
+ENTRY_BYTES = 100
+"""Of an index entry beside its values: names, and what the service adds ("Storage size calculations")."""
 LOG_OWN = ("channel", "at", "seq")
 """Fields of an event that the log fills itself, whatever its body holds."""
 
@@ -35,13 +41,21 @@ _NOTHING: Mapping[str, Any] = {}
 class Encoded:
     """A body ready to be stored: its promoted fields, its JSON, and when it expires."""
 
+    collection: Collection
     promoted: dict[str, Any]
     pieces: tuple[bytes, ...]
     expire_at: Any
 
-    @property
-    def bytes(self) -> int:
-        return sum(map(len, self.pieces))
+    def weigh(self, key: str) -> int:
+        """What writing it takes of a commit: the documents and their index entries."""
+        sizes = {name: max(1, _bytes_of(value)) for name, value in self.promoted.items()}
+        name = len(key.encode())
+        total = sum(map(len, self.pieces)) + sum(sizes.values()) + name
+        for plain, several in _entries(self.collection):
+            count = 1 if several is None else len(self.promoted[several])
+            values = sum(sizes[n] for n in plain)
+            total += count * (ENTRY_BYTES + 2 * name + values) + (0 if several is None else sizes[several])
+        return total
 
     def decode(self) -> Body:
         """The body again, a copy of its own."""
@@ -124,11 +138,23 @@ def encode(collection: Collection, body: Body) -> Encoded:
         raise Invalid("body", "a text that is indexed is not Unicode") from error
     if indexed > INDEXED_BYTES_MAX:
         raise Invalid("body", f"its indexed fields have at most {INDEXED_BYTES_MAX} bytes")
+    if sum(len(v) for v in promoted.values() if isinstance(v, list)) > INDEXED_TEXTS_MAX:
+        raise Invalid("body", f"its indexed lists have at most {INDEXED_TEXTS_MAX} elements")
     pieces = tuple(text[i : i + PART_BYTES] for i in range(0, len(text), PART_BYTES))
     expire_at = None
     if collection.ttl is not None and promoted[collection.ttl.field] is not None:
         expire_at = unstamp(promoted[collection.ttl.field]) + collection.ttl.age
-    return Encoded(promoted, pieces, expire_at)
+    return Encoded(collection, promoted, pieces, expire_at)
+
+
+@functools.cache
+def _entries(collection: Collection) -> list[tuple[list[str], str | None]]:
+    """Of each index of a collection: its promoted fields, the one of several texts apart."""
+    found = []
+    for row in composite(collection):
+        several = next((name for name, mode in row if mode == "CONTAINS"), None)
+        found.append(([n for n, _ in row if n != several and collection.field(n) is not None], several))
+    return found
 
 
 def _bytes_of(value: Any) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 from google.api_core import exceptions
 
 from lib.clock import Clock, stamp
-from lib.errors import Exists, Invalid, Unavailable
+from lib.errors import Exists, Invalid, TooLarge, Unavailable
 from lib.store import firestore_wire as wire
 from lib.store.firestore_client import OUTAGES, Contended, Database, Transaction, translated
 from lib.store.firestore_doc import Encoded, Stored, encode, read_main
@@ -24,8 +24,8 @@ from lib.store.firestore_scan import find_query
 from lib.store.indexes import COLLECTIONS, EVENT
 from lib.store.port import Body, Doc, Page, Scan, check_key, encode_cursor
 
-BYTES_MAX = 9_000_000
-"""Bodies of one transaction together: a commit has 10 MiB, what is indexed included."""
+BYTES_MAX = 9_500_000
+"""What one transaction writes, as `Encoded.weigh` has it: a commit has 10 MiB, what is indexed included."""
 WITNESSES = 20
 """Documents that are looked at to learn whether a commit whose answer was lost was carried out."""
 
@@ -133,7 +133,7 @@ class FirestoreTx:
         if place not in self._revs:
             raise RuntimeError(f"{collection} {key} is saved by a transaction that did not read it")
         self._revs[place] = rev = self._revs[place] + 1
-        encoded = self._weigh(encode(COLLECTIONS[collection], body))
+        encoded = self._weigh(key, encode(COLLECTIONS[collection], body))
         self._changes[place] = _Change(collection, key, encoded, rev)
         return rev
 
@@ -198,12 +198,14 @@ class FirestoreTx:
             raise exists(collection, key)
         # After a drop in the same transaction it replaces whatever is there.
         is_new = before is None
-        self._changes[collection, key] = _Change(collection, key, self._weigh(encoded), is_new=is_new, channel=channel)
+        self._changes[collection, key] = _Change(
+            collection, key, self._weigh(key, encoded), is_new=is_new, channel=channel
+        )
 
-    def _weigh(self, encoded: Encoded) -> Encoded:
-        self._bytes += encoded.bytes
+    def _weigh(self, key: str, encoded: Encoded) -> Encoded:
+        self._bytes += encoded.weigh(key)
         if self._bytes > BYTES_MAX:
-            raise Invalid("writes", f"the bodies of one transaction have at most {BYTES_MAX} bytes")
+            raise TooLarge(f"a transaction writes at most {BYTES_MAX} bytes, what is indexed included")
         return encoded
 
     def _make_writes(self, tag: int) -> Iterable[Any]:

@@ -143,7 +143,7 @@ class Store(Protocol):
     writes_max: int
     """Most writes of one transaction."""
     bytes_max: int
-    """Most bytes of bodies of one transaction."""
+    """What one transaction may write, as `weigh` has it; past that it raises TooLarge."""
     is_expiring: bool
     """Whether documents past the age of their collection go by themselves."""
     is_near: bool
@@ -172,6 +172,9 @@ class Store(Protocol):
 
     def last(self, channel: str) -> int:
         """The seq of the channel's newest event; 0 when it has none."""
+
+    def weigh(self, collection: str, key: str, body: Body) -> int:
+        """What writing this body takes of `bytes_max`."""
 
     def generation(self) -> object:
         """A value that differs after any commit, this process's or another's; equal values mean nothing changed. A

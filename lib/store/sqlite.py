@@ -25,9 +25,9 @@ from typing import TypeVar
 from lib.clock import Clock, now
 from lib.errors import Invalid, Unavailable
 from lib.store.indexes import COLLECTIONS, EVENT, Collection
-from lib.store.port import PAGE_DOCS_MAX, Doc, Event, Page, Publish, Scan, Tx, Where
+from lib.store.port import PAGE_DOCS_MAX, Body, Doc, Event, Page, Publish, Scan, Tx, Where
 from lib.store.sqlite_scan import count_sql
-from lib.store.sqlite_schema import Schema, prepare
+from lib.store.sqlite_schema import Schema, encode_body, prepare
 from lib.store.sqlite_tx import SqliteTx, find_rows, is_outage, load_row, load_rows, look_through, read_doc
 from lib.store.sqlite_writer import Writer
 
@@ -135,6 +135,9 @@ class SqliteStore:
         self._check()
         with self._witness_gate, _translated():
             return self._witness.execute("PRAGMA data_version").fetchone()[0]
+
+    def weigh(self, collection: str, key: str, body: Body) -> int:
+        return len(encode_body(body))
 
     def start_sending(self) -> bool:
         return False

@@ -10,12 +10,12 @@ import pytest
 from google.api_core import exceptions
 
 from lib import tally
-from lib.errors import Exists, Invalid, Unavailable, Unserved
+from lib.errors import Exists, Invalid, TooLarge, Unavailable, Unserved
 from lib.store import firestore as adapter
 from lib.store import firestore_client, firestore_log
 from lib.store import firestore_wire as wire
 from lib.store import open as opening
-from lib.store.firestore_doc import INDEXED_BYTES_MAX, PART_BYTES
+from lib.store.firestore_doc import INDEXED_BYTES_MAX, INDEXED_TEXTS_MAX, PART_BYTES
 from lib.store.firestore_index import PART
 from lib.store.firestore_wire import name_of
 from lib.store.port import BODY_BYTES_MAX, KEY_BYTES_MAX, Scan, Where
@@ -311,12 +311,20 @@ class TestLargeBodies:
 
     def test_one_transaction_holds_what_one_commit_does(self, store):
         half = {"text": "x" * (BODY_BYTES_MAX * 6 // 10)}
-        with pytest.raises(Invalid, match="writes"):
+        with pytest.raises(TooLarge):
             put(store, node(1, **half), node(2, **half))
+        large = {"text": "x" * 10_000, "path": [f"p{n}" for n in range(20)], "ancestors": [f"a{n}" for n in range(30)]}
+        bodies = [node(n, **large) for n in range(400)]
+        fit = store.bytes_max // store.weigh("node", "n100", bodies[100])
+        assert 150 < fit < 400
+        put(store, *bodies[:fit])
 
     def test_what_is_indexed_of_one_document_is_bounded(self, store):
         with pytest.raises(Invalid):
             put(store, node(1, path=[f"{n:0500}" for n in range(INDEXED_BYTES_MAX // 500)]))
+        with pytest.raises(Invalid):
+            put(store, node(1, path=[f"{n}" for n in range(INDEXED_TEXTS_MAX + 1)]))
+        put(store, node(1, path=[f"{n}" for n in range(INDEXED_TEXTS_MAX)]))
 
 
 class TestCost:

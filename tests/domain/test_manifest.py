@@ -221,13 +221,13 @@ def test_a_repeated_request_is_done_once(hub, root, clock):
 
 
 def test_large_nodes_are_staged_though_they_are_few(hub, root, clock, monkeypatch):
-    hub.store.bytes_max = 10_000
+    hub.store.bytes_max = manifest.BYTES_BESIDE + 10_000
     staged = []
     accept = type(hub.manifests)._accept
     monkeypatch.setattr(
         type(hub.manifests), "_accept", lambda self, *args: staged.append(args[1]) or accept(self, *args)
     )
-    monkeypatch.setattr(manifest, "STEP_BYTES_MAX", 3000)
+    monkeypatch.setattr(manifest, "PART_BYTES_MAX", 3000)
     children = [Branch(test_draft("big", data={"text": "x" * 2000}), []) for _ in range(4)]
     hub.nodes.replace_tree(BOB, root.id, tree(0, children=children), clock())
     assert staged == [4] and len(below(hub, root)) == 4
