@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests import firestore
+
 from .player import Player
 
 ROOT = Path(__file__).parents[2]
@@ -107,10 +109,25 @@ class Hub:
         return self.log.read_text().splitlines()
 
 
+OVER_BOTH = ("sqlite", pytest.param("firestore", marks=pytest.mark.full))
+"""Parameters of `hub_folder` for a module whose tests run over either store."""
+
+
+def environment_of(store: str, folder: Path) -> dict[str, str]:
+    """What tells a hub or a function to use a store of this kind, the folder's own."""
+    if store == "sqlite":
+        return {"HUB_STORE": f"sqlite:///{folder}/functions.db"}
+    firestore.with_host()
+    url = firestore.url_of(firestore.database_of(str(folder)))
+    return {"HUB_STORE": url, "SECRET_KEY": SECRET_KEY, firestore.HOST: os.environ[firestore.HOST]}
+
+
 @pytest.fixture
-def hub_folder(tmp_path: Path) -> Iterator[Hub]:
+def hub_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hub]:
     """A hub that was not started yet."""
     hub = Hub(tmp_path)
+    if getattr(request, "param", "sqlite") != "sqlite":
+        hub.env |= environment_of(request.param, tmp_path)
     yield hub
     hub.close()
 
