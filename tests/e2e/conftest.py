@@ -152,12 +152,20 @@ def lab(server: Hub, admin: Player) -> Player:
     return Player(server.url, server.token_of("lab"))
 
 
-Deploy = Callable[..., str]
+class Deploy:
+    """Starts cloud functions under functions-framework, which share one store of the kind `store`."""
+
+    def __init__(self, store: str, start: Callable[..., str]) -> None:
+        self.store, self._start = store, start
+
+    def __call__(self, target: str, **env: str) -> str:
+        """Start one; gives its URL."""
+        return self._start(target, **env)
 
 
 @pytest.fixture
-def deploy(tmp_path: Path) -> Iterator[Deploy]:
-    """Start a cloud function under functions-framework; gives its URL. All share one store."""
+def deploy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deploy]:
+    store = getattr(request, "param", "sqlite")
     with ExitStack() as stack:
 
         def start(target: str, **env: str) -> str:
@@ -167,14 +175,14 @@ def deploy(tmp_path: Path) -> Iterator[Deploy]:
                 [str(Path(sys.executable).with_name("functions-framework")), "--source", str(ROOT / "main.py"),
                  "--target", target],
                 env={"PATH": os.environ.get("PATH", ""), "HOST": "127.0.0.1", "PORT": str(port),
-                     "HUB_STORE": f"sqlite:///{tmp_path}/functions.db", "SECRET_KEY": SECRET_KEY, **env},
+                     "SECRET_KEY": SECRET_KEY, **environment_of(store, tmp_path), **env},
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
             stack.callback(_end, process)
             _wait_for(port, process, tmp_path / f"{target}.log")
             return f"http://127.0.0.1:{port}"
 
-        yield start
+        yield Deploy(store, start)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
