@@ -64,7 +64,7 @@ class Items:
             docs = tx.find("item", Scan(free, "received_at", 1)).docs
             if not docs:
                 return None
-            key, _, body = docs[0]
+            key, body = docs[0].key, docs[0].body
             tx.save("item", key, {**body, "leased_until": stamp(now + LEASE)})
             shown = envelope(Event(0, list, body["received_at"], key, body["event"]))
             shown.pop("_sequence_id")

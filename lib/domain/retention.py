@@ -23,6 +23,7 @@ class Rule(NamedTuple):
 
 RULES: tuple[Rule, ...] = (
     Rule("event", "at", timedelta(days=7)),  # kernelci.md 9, EVENT_HISTORY_TTL_SECONDS
+    Rule("telemetry", "ts", timedelta(days=14)),  # kernelci.md 9, TELEMETRY_TTL_SECONDS
     Rule("idempotency", "expires_at", timedelta(0)),
     Rule("item", "received_at", timedelta(days=30)),  # a list nobody pops from must not grow for ever
 )

@@ -55,11 +55,16 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One kind of document: its promoted fields and the shapes its scans may take."""
+    """One kind of document: its promoted fields and the shapes its scans may take.
+
+    `tallied` are coarse texts (few values each) by which all documents are often counted: a backend may keep the number
+    of each combination, so that such a count costs no reading.
+    """
 
     name: str
     fields: tuple[Field, ...]
     shapes: tuple[Shape, ...] = ()
+    tallied: tuple[str, ...] = ()
 
     def field(self, name: str) -> Field | None:
         """The declared field of this name."""
@@ -131,6 +136,8 @@ NODE = Collection(
         # The sweep.
         Shape((), ("due_at",)),
     ),
+    # What dashboards and pages of lists ask the total of, after every write anew.
+    tallied=("kind", "state", "result", "tree", "branch"),
 )
 
 USER = Collection(
@@ -192,8 +199,26 @@ ITEM = Collection(
     shapes=(Shape(("list",), ("received_at", "leased_until")), *_each(("list",), _RECEIVED)),
 )
 
+# Read by their key alone.
+KV = Collection("kv", fields=())
+
+# Pages, statistics and retention go along `ts`; what else is asked of an event is checked on the document.
+TELEMETRY = Collection(
+    "telemetry",
+    fields=(
+        Field("job_name", _T),
+        Field("device_type", _T),
+        Field("runtime", _T),
+        Field("kind", _T),
+        Field("is_infra_error", _B),
+        Field("ts", _AT),
+    ),
+    shapes=_each(("job_name", "device_type", "runtime", "kind", "is_infra_error"), ("ts",)),
+)
+
 COLLECTIONS: Mapping[str, Collection] = {
-    c.name: c for c in (NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM)
+    c.name: c
+    for c in (NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM, KV, TELEMETRY)
 }
 
 

@@ -20,6 +20,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
+import orjson
+
 from lib.errors import Invalid
 
 KEY_BYTES_MAX = 1500
@@ -34,12 +36,30 @@ Scalar = str | int | bool | None
 Op = Literal["==", "<", "<=", ">", ">=", "in", "contains"]
 
 
-class Doc(NamedTuple):
-    """A stored document. `body` is the caller's own copy."""
+class Doc:
+    """A stored document. `body` is the caller's own copy, and read only when it is asked for; `stored` is the same as
+    JSON where the store has it at hand, so that whoever only passes it on need not take it apart."""
+
+    __slots__ = ("_body", "key", "rev", "stored")
 
     key: str
     rev: int
-    body: Body
+    stored: bytes | None
+
+    def __init__(self, key: str, rev: int, body: Body | None = None, stored: bytes | None = None) -> None:
+        self.key, self.rev, self._body, self.stored = key, rev, body, stored
+
+    @property
+    def body(self) -> Body:
+        if self._body is None:
+            assert self.stored is not None
+            self._body = orjson.loads(self.stored)
+        return self._body
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Doc):
+            return NotImplemented
+        return (self.key, self.rev, self.body) == (other.key, other.rev, other.body)
 
 
 class Event(NamedTuple):
@@ -111,9 +131,11 @@ class Tx(Protocol):
 
 
 class Store(Protocol):
-    """A store of documents and one event log."""
+    """A store of documents and one event log. `is_near` says that this machine answers a read by itself, in
+    microseconds, so that an event loop need not leave it to a thread."""
 
     writes_max: int
+    is_near: bool
 
     def load(self, collection: str, key: str) -> Doc | None:
         """The document, or None."""

@@ -38,10 +38,10 @@ BUSY_TIMEOUT_S = 15.0
 WRITES_MAX = 1_000_000
 IDLE_READERS_MAX = 16
 STATEMENTS_CACHED = 512
-CHECKPOINT_PAGES = 4000
+CHECKPOINT_PAGES = 8000
 """Pages of 4 KiB in the write-ahead log before a commit also moves them into the file."""
 
-LOG_BYTES_KEPT = 64 * 1024 * 1024
+LOG_BYTES_KEPT = 128 * 1024 * 1024
 WRITER_CACHE_KIB = 64 * 1024
 READER_CACHE_KIB = 8 * 1024
 MAPPED_BYTES = 1024 * 1024 * 1024
@@ -61,6 +61,7 @@ class SqliteStore:
     """
 
     writes_max = WRITES_MAX
+    is_near = True
 
     def __init__(
         self,

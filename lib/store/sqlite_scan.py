@@ -19,6 +19,7 @@ from lib.errors import Invalid, Unserved
 from lib.store.indexes import TEXT_BYTES_MAX, Type, cut, missing
 from lib.store.port import Op, Scalar, Scan, Where, check_scan, decode_cursor
 from lib.store.sqlite_schema import LOWEST, Index, Layout, Side
+from lib.store.sqlite_tally import ABSENT
 
 PROBED = (256, 2048)
 """Entries of an index counted to see whether a value is selective: a first look at each, then a deeper one."""
@@ -103,6 +104,10 @@ def count_sql(layout: Layout, where: tuple[Where, ...], look: Look) -> Statement
     terms = _terms(layout, where)
     if terms is None:
         return None
+    tally = layout.tally
+    if tally is not None and all(t.is_equal and t.field in tally.fields for t in terms):
+        tests = [t.on(f'nullif("{t.field}", {ABSENT})' if None in t.values else f'"{t.field}"') for t in terms]
+        return _join(f'SELECT ifnull(sum(n), 0) FROM "{tally.table}"', tests)
     if not terms:
         return Statement(f'SELECT count(*) FROM "{layout.name}"', [])
     leader = _choose(layout, terms, None, look)
@@ -190,7 +195,9 @@ def _lead(layout: Layout, term: Term, terms: list[Term], order: str | None) -> L
     pinnable = {t.field for t in terms if t.is_equal and len(t.values) == 1} | {term.field}
     side = layout.sides.get(term.field)
     if side is not None:
-        pins = [(i, {term.field, *i.columns[1 : i.pinned]}) for i in side.indexes if _orders(layout, i, order)]
+        true = {t.field for t in terms if t.values == (True,)}
+        fit = [i for i in side.indexes if _orders(layout, i, order) and (not i.only or i.only in true)]
+        pins = [(i, {term.field, *i.columns[1 : i.pinned], *filter(None, (i.only,))}) for i in fit]
         for index, pinned in pins:
             if pinned <= pinnable:
                 return Leader(term, index, side, frozenset(pinned))
@@ -246,6 +253,9 @@ def _read_along(layout: Layout, leader: Leader, terms: list[Term]) -> tuple[str,
     for term in terms:
         if term is leader.term:
             tests.append(term.on('s."value"'))
+        elif leader.along is not None and term.field == leader.along.only:
+            # In these words SQLite knows that the index holds all it needs; a bound value would not tell.
+            tests.append(Statement(f's."{term.field}" = 1', []))
         elif term.field in side.extras:
             tests.append(term.on(f's."{term.field}"'))
         else:

@@ -6,6 +6,7 @@ through `prepare`; `sqlite_scan.py` reads the layouts to write its SQL. Source: 
     document table   id, key, rev, one column per promoted scalar, body
     log table        seq (AUTOINCREMENT), key, channel, at, promoted columns, body
     side table       one per `TEXTS` field: a row per element, clustered by (value, order, key)
+    tally table      the number of documents of each combination of the `tallied` fields
 
 Shapes of the same equality and first order become one index: its later order fields ride along at its end. The least
 selective equality fields ride along too (`CARRIED`), so that counting or filtering by them reads no rows. Whatever
@@ -29,6 +30,7 @@ import orjson
 
 from lib.store.indexes import EVENT, Collection, Type, promote
 from lib.store.port import Body
+from lib.store.sqlite_tally import Tally
 
 FORMAT = 1
 """Part of the schema's digest: raise it when stored columns must be computed anew for another reason."""
@@ -51,18 +53,20 @@ BELOW_ALL = float("-inf")
 @dataclass(frozen=True, slots=True)
 class Index:
     """A SQLite index. The first `pinned` columns are compared for equality, then comes the order; all `columns` are
-    answered without reading rows, as is the rowid."""
+    answered without reading rows, as is the rowid. `only` names a column that is true of every row it holds."""
 
     name: str
     table: str
     columns: tuple[str, ...]
     pinned: int = 1
     is_unique: bool = False
+    only: str = ""
 
     @property
     def ddl(self) -> str:
         unique = "UNIQUE " if self.is_unique else ""
-        return f'CREATE {unique}INDEX "{self.name}" ON "{self.table}" ({_names(self.columns)})'
+        where = f' WHERE "{self.only}" = 1' if self.only else ""
+        return f'CREATE {unique}INDEX "{self.name}" ON "{self.table}" ({_names(self.columns)}){where}'
 
 
 class Side:
@@ -119,6 +123,7 @@ class Layout:
         self.columns = tuple(n for n in self.types if n not in texts and n not in own)
         self.sides = {n: _side(collection, n) for n in texts}
         self.indexes = _indexes(collection, self.is_log)
+        self.tally = Tally(collection, self.columns) if collection.tallied else None
         self.id = "seq" if self.is_log else "id"
         self.selected = 'd."id", d."key", d."rev", d."body", NULL, NULL'
         if self.is_log:
@@ -147,6 +152,8 @@ class Layout:
             head = "seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, channel TEXT NOT NULL, at TEXT NOT NULL"
         yield f'CREATE TABLE IF NOT EXISTS "{self.name}" ({head}{typed}, body BLOB NOT NULL)'
         yield from (side.ddl for side in self.sides.values())
+        if self.tally is not None:
+            yield self.tally.sql.replace("TABLE", "TABLE IF NOT EXISTS", 1)
 
     @property
     def every_index(self) -> Iterator[Index]:
@@ -215,10 +222,11 @@ def _indexes(collection: Collection, is_log: bool) -> tuple[Index, ...]:
     return (unique, *(_index(table, columns, wanted[columns]) for columns in kept))
 
 
-def _index(table: str, columns: tuple[str, ...], pinned: int) -> Index:
+def _index(table: str, columns: tuple[str, ...], pinned: int, only: str = "") -> Index:
     """An index named after the columns before its key."""
     named = columns[: columns.index("key")] if "key" in columns else columns
-    return Index(f"{table}_by_{'_'.join(named)}", table, columns, pinned)
+    name = f"{table}_{only}_by_{'_'.join(named)}" if only else f"{table}_by_{'_'.join(named)}"
+    return Index(name, table, columns, pinned, only=only)
 
 
 def _carried(collection: Collection) -> tuple[str, ...]:
@@ -229,7 +237,8 @@ def _carried(collection: Collection) -> tuple[str, ...]:
 
 
 def _side(collection: Collection, field: str) -> Side:
-    """The side table of a `TEXTS` field; each further shape of the field is a secondary index of it."""
+    """The side table of a `TEXTS` field; each further shape of the field is a secondary index of it. One with a flag
+    holds only the rows of which it is true: that is what flags are for, and most rows are not."""
     shapes = [s for s in collection.shapes if field in s.equal]
     order = shapes[0].order[0].lstrip("-") if shapes else ""
     named = (n.lstrip("-") for s in shapes for n in (*s.equal, *s.order))
@@ -238,9 +247,12 @@ def _side(collection: Collection, field: str) -> Side:
     indexes = []
     for shape in shapes:
         others = tuple(n for n in shape.equal if n != field)
-        columns = ("value", *others, shape.order[0].lstrip("-"), "key")
-        if columns != ("value", order, "key"):
-            indexes.append(_index(table, columns, 1 + len(others)))
+        only = next((n for n in others if (f := collection.field(n)) and f.type is Type.BOOL), "")
+        equal = ("value", *(n for n in others if n != only))
+        # SQLite reads the flag again, though the index implies it: so it stands there too.
+        columns = (*equal, shape.order[0].lstrip("-"), "key", *filter(None, (only,)))
+        if only or columns != ("value", order, "key"):
+            indexes.append(_index(table, columns, len(equal), only))
     return Side(field, table, order, extras, tuple(dict.fromkeys(indexes)))
 
 
@@ -303,11 +315,14 @@ def _write_meta(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 def _bring(connection: sqlite3.Connection, layout: Layout, is_stale: bool) -> None:
     """Make what is missing of one collection."""
-    sides = {row[0] for row in connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ?", (f"{layout.name}$*",)
-    )}  # fmt: skip
-    if is_stale:
-        for table in sides:
+    others = dict(connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND (name GLOB ?1 || '$*' OR name GLOB ?1 || '#*')",
+        (layout.name,),
+    ))  # fmt: skip
+    tally = layout.tally
+    is_tallied = tally is not None and not is_stale and others.get(tally.table) == tally.sql
+    for table in others:
+        if is_stale or ("#" in table and not is_tallied):
             connection.execute(f'DROP TABLE "{table}"')
     for statement in layout.tables:
         connection.execute(statement)
@@ -331,6 +346,8 @@ def _bring(connection: sqlite3.Connection, layout: Layout, is_stale: bool) -> No
         _backfill(connection, layout)
     for index in wanted.values():
         connection.execute(index.ddl)
+    if tally is not None and not is_tallied:
+        tally.fill(connection)
 
 
 def _backfill(connection: sqlite3.Connection, layout: Layout) -> None:

@@ -9,6 +9,7 @@ Source: `port.py` (Tx, and the limits).
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, timedelta
@@ -22,6 +23,7 @@ from lib.store.indexes import EVENT
 from lib.store.port import BODY_BYTES_MAX, Body, Doc, Page, Scan, check_key, encode_cursor
 from lib.store.sqlite_scan import Look, find_sql
 from lib.store.sqlite_schema import LOG_OWN, Layout, Promoted, Schema, Side, decode_body, encode_body
+from lib.store.sqlite_tally import Combination
 
 Row = Sequence[Any]
 """A row of `Layout.selected`: rowid, key, rev, body, channel, at; of a scan, the order value too."""
@@ -31,7 +33,10 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def read_doc(row: Row) -> Doc:
     """The document of a row. An event's body gets the log's own fields."""
-    body = decode_body(row[3])
+    stored = row[3]
+    if row[4] is None and type(stored) is bytes:
+        return Doc(row[1], row[2], stored=stored)
+    body = decode_body(stored)
     if row[4] is not None:
         body.update(seq=row[0], channel=row[4], at=row[5])
     return Doc(row[1], row[2], body)
@@ -114,6 +119,7 @@ class SqliteTx:
         self._known: dict[tuple[str, str], _Known] = {}
         self._writes: list[tuple[Any, ...]] = []  # the method that does it, then its arguments
         self._rows: dict[Side, list[tuple[Any, ...]]] = {}  # of documents created so far, not yet in their side tables
+        self._changes: dict[Layout, Counter[Combination]] = {}  # of tallied documents, not yet in their tallies
         self._last_at: str | None = None
 
     def load(self, collection: str, key: str) -> Doc | None:
@@ -174,6 +180,9 @@ class SqliteTx:
                 do(self, *arguments)
                 done += 1
             self._add_rows()
+            for layout, changes in self._changes.items():
+                assert layout.tally is not None
+                layout.tally.add(self._connection, changes)
         except Exception as error:
             if is_outage(error) or (done == 0 and isinstance(error, Exists)):
                 raise
@@ -194,6 +203,11 @@ class SqliteTx:
             side.add_rows(self._connection, rows)
         self._rows.clear()
 
+    def _count(self, layout: Layout, columns: Sequence[Any], n: int) -> None:
+        """Note for the tally that documents with these columns came (1) or went (-1)."""
+        if layout.tally is not None:
+            self._changes.setdefault(layout, Counter())[layout.tally.of(columns)] += n
+
     def _read_from(self, collection: str) -> Layout:
         if self._writes:
             raise RuntimeError("a transaction reads after it wrote: all reads come before the first write")
@@ -213,6 +227,7 @@ class SqliteTx:
 
     def _insert(self, layout: Layout, key: str, stored: bytes | str, promoted: Promoted) -> None:
         id = self._insert_row(layout, key, (key, *promoted.columns, stored))
+        self._count(layout, promoted.columns, 1)
         for side, elements in zip(layout.sides.values(), promoted.sides, strict=True):
             if elements:
                 self._rows.setdefault(side, []).extend(side.rows(id, key, elements))
@@ -231,6 +246,8 @@ class SqliteTx:
         old = layout.split(decode_body(before.stored))
         changes = [(c, v) for c, o, v in zip(layout.columns, old.columns, promoted.columns, strict=True) if o != v]
         sets = "".join(f', "{c}" = ?' for c, _ in changes)
+        self._count(layout, old.columns, -1)
+        self._count(layout, promoted.columns, 1)
         self._connection.execute(
             f'UPDATE "{layout.name}" SET "rev" = ?, "body" = ?{sets} WHERE "id" = ?',
             (before.rev + 1, stored, *(v for _, v in changes), before.id),
@@ -242,11 +259,14 @@ class SqliteTx:
 
     def _delete(self, layout: Layout, key: str) -> None:
         self._add_rows()
-        if layout.sides:
+        if layout.sides or layout.tally is not None:
             row = load_row(self._connection, layout, key)
-            elements = layout.split(decode_body(row[3])).sides if row else []
-            for side, was in zip(layout.sides.values(), elements, strict=False):
-                side.drop(self._connection, key, was)
+            if row is None:
+                return
+            was = layout.split(decode_body(row[3]))
+            self._count(layout, was.columns, -1)
+            for side, elements in zip(layout.sides.values(), was.sides, strict=True):
+                side.drop(self._connection, key, elements)
         self._connection.execute(f'DELETE FROM "{layout.name}" WHERE "key" = ?', (key,))
 
     def _log(self, layout: Layout, key: str, channel: str, stored: bytes | str, promoted: Promoted) -> None:

@@ -3,8 +3,9 @@
 Group commit: whoever calls `run` puts its work into the queue, and one of those who wait leads: it opens a transaction,
 runs every work that is waiting, commits once with a sync to disk, and lets the others go on. A plain thread leads as
 soon as nobody else does; an event loop, whose fibers stand aside, leads at the end of its round, when all of them have
-put their work in. There is no thread that does nothing but write: handing the turn to it and back for every statement
-costs more than the writing.
+put their work in. No other thread runs the statements: handing the turn over and back for each of them costs more than
+the writing. But the sync to disk, which takes long and needs nobody, a loop leaves to a thread of its own (the sealer)
+and meanwhile reads the requests of the next batch.
 
 Work that fails leaves the others of its batch alone; a commit that fails (full disk) is Unavailable for all of its
 batch, and the next batch starts afresh.
@@ -18,6 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from lib.errors import Unavailable
@@ -28,7 +30,7 @@ from lib.waiting import Loop, Timer, Turn
 T = TypeVar("T")
 
 BATCH_JOBS_MAX = 256
-LINGER_S = 0.002
+LINGER_S = 0.001
 """How long an event loop waits for those who shared the commit before to come again."""
 
 
@@ -70,6 +72,8 @@ class Writer:
         self._is_called = False
         self._timer: Timer | None = None
         self._expected = 1
+        self._sealing: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._sealer: threading.Thread | None = None
         self._is_closed = False
 
     def run(self, work: Callable[[Tx], T]) -> T:
@@ -96,6 +100,9 @@ class Writer:
                 self._commit_waiting()
             self._is_closed = True
             self.connection.close()
+        if self._sealer is not None:
+            self._sealing.put(None)
+            self._sealer.join()
         # Who came while the gate was shut is told that it is too late.
         self._relieve()
 
@@ -140,16 +147,44 @@ class Writer:
         self._is_called, self._timer = False, None
         if not self._gate.acquire(blocking=False):
             return
+        if not self._waiting:
+            self._gate.release()
+        elif self._begin_at_once():
+            batch = self._fill()
+            self._expected = len(batch)
+            self._leave_to_sealer(lambda: self._finish_round(batch, loop))
+        else:
+            self._gate.release()
+            self._call_relief()
+
+    def _leave_to_sealer(self, work: Callable[[], None]) -> None:
+        if self._sealer is None:
+            self._sealer = threading.Thread(target=self._seal_on, name="sqlite-sealer", daemon=True)
+            self._sealer.start()
+        self._sealing.put(work)
+
+    def _seal_on(self) -> None:
+        """The body of the sealer."""
+        while (work := self._sealing.get()) is not None:
+            work()
+
+    def _finish_round(self, batch: list[_Job], loop: Loop) -> None:
+        """Commit what the loop ran, then let it tell those who wait, and lead on."""
+
+        def tell() -> None:
+            _tell(batch)
+            if self._waiting:
+                self._call(loop)
+
         try:
-            is_free = not self._waiting or self._begin_at_once()
-            if is_free:
-                self._expected = self._commit_waiting()
+            self._seal(batch)
         finally:
             self._gate.release()
-        if not is_free:
-            self._call_relief()
-        elif self._waiting:
-            self._call(loop)
+        try:
+            loop.call_soon_threadsafe(tell)
+        except RuntimeError:  # the loop is closed, and its fibers with it; threads may still wait
+            _tell([job for job in batch if job.turn.loop is None])
+            self._relieve()
 
     def _begin_at_once(self) -> bool:
         """Begin the transaction, unless another process holds the file: a loop must not stand still for it."""
@@ -165,28 +200,39 @@ class Writer:
                 self.connection.execute(f"PRAGMA busy_timeout = {self._patience_ms}")
         return True
 
-    def _commit_waiting(self) -> int:
-        """One batch of whatever waits; gives its size."""
-        if not self._waiting:
-            return 0
-        batch: list[_Job] = []
-        self._leader = threading.get_ident()
-        try:
-            self._commit(batch)
-        except BaseException as error:
-            self._give_up(batch, error)
-        finally:
-            self._leader = None
-        for job in batch:
-            job.is_done = True
-            job.turn.give()
-        return len(batch)
+    def _commit_waiting(self) -> None:
+        """One batch of whatever waits."""
+        batch = self._fill()
+        self._seal(batch)
+        _tell(batch)
 
-    def _commit(self, batch: list[_Job]) -> None:
-        """Run what waits, and what joins it meanwhile, in one transaction.
+    def _fill(self) -> list[_Job]:
+        """Run what waits, and what joins it meanwhile, in one transaction that is left open; gives the batch.
 
-        When writes fail half done all is rolled back and the others run again, which pure work allows.
+        When the beginning fails all of it fails, and the transaction is undone.
         """
+        batch: list[_Job] = []
+        if self._waiting:
+            self._leader = threading.get_ident()
+            try:
+                self._run_batch(batch)
+            except BaseException as error:
+                self._give_up(batch, error)
+            finally:
+                self._leader = None
+        return batch
+
+    def _seal(self, batch: list[_Job]) -> None:
+        """Commit the batch."""
+        if self.connection.in_transaction:
+            try:
+                self.connection.execute("COMMIT")
+            except BaseException as error:
+                self._give_up(batch, error)
+
+    def _run_batch(self, batch: list[_Job]) -> None:
+        """Run the works. When writes fail half done all is rolled back and the others run again, which pure work
+        allows."""
         until = time.monotonic() + self._batch_s
         # Taken first, so that it is told when even the beginning fails.
         batch.append(self._waiting.popleft())
@@ -201,9 +247,8 @@ class Writer:
                     self.connection.execute("BEGIN IMMEDIATE")
                     place = 0
             if not self._waiting or len(batch) >= BATCH_JOBS_MAX or time.monotonic() >= until:
-                break
+                return
             batch.append(self._waiting.popleft())
-        self.connection.execute("COMMIT")
 
     def _run(self, job: _Job) -> bool:
         """Run one work and its writes; False when they failed half done. What the work raises is its own; only an
@@ -240,3 +285,10 @@ class Writer:
             with suppress(sqlite3.Error):
                 self.connection.close()
                 self.connection = self._open()
+
+
+def _tell(batch: list[_Job]) -> None:
+    """Let those go on whose work is done."""
+    for job in batch:
+        job.is_done = True
+        job.turn.give()

@@ -250,6 +250,18 @@ class TestSchema:
         names = {r[0] for r in sqlite3.connect(path).execute("SELECT name FROM sqlite_master")}
         assert "thing_by_n_received_at" in names
 
+    def test_a_tally_is_counted_when_it_is_new_and_when_its_fields_change(self, opened, path, monkeypatch):
+        red, no_tag = (Where("colour", "==", "red"),), (Where("colour", "==", None),)
+        store = opened(collections=[self.WIDER])
+        self.fill(store, 3)
+        put(store, {"id": "plain"}, collection="thing")
+        store.close()
+        for tallied in (("colour",), ("name", "colour"), ()):
+            store = opened(collections=[replace(self.WIDER, tallied=tallied)])
+            assert [store.count("thing", w) for w in (red, no_tag, ())] == [3, 1, 4]
+            store.close()
+        assert not sqlite3.connect(path).execute("SELECT 1 FROM sqlite_master WHERE name GLOB '*#*'").fetchall()
+
     def test_opening_a_current_file_changes_nothing(self, opened, path):
         opened().close()
         before = os.stat(path).st_mtime_ns
@@ -368,6 +380,17 @@ class TestCost:
         before = poll()
         grow(2)
         assert poll() <= before * 1.1 + 20
+
+    @pytest.mark.parametrize("where", [
+        (), (Where("kind", "==", "job"), Where("state", "in", ("done", None))), (Where("tree", "==", None),),
+    ])  # fmt: skip
+    def test_totals_by_coarse_fields_cost_the_same_however_many_documents(self, opened, where):
+        store = opened("")
+        self.fill(store, 1000, 50)
+        before = self.steps(store, lambda: store.count("node", where))
+        self.fill(store, 2000, 2000)
+        assert store.count("node", where) == 2050
+        assert self.steps(store, lambda: store.count("node", where)) <= before + 20
 
     @pytest.mark.parametrize("where", [
         (Where("kind", "==", "job"),), (Where("state", "==", "done"), Where("kind", "==", "job")),

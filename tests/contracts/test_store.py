@@ -10,7 +10,7 @@ import pytest
 from lib.clock import stamp
 from lib.errors import Exists, Invalid, Unserved
 from lib.store.indexes import TEXT_BYTES_MAX
-from lib.store.port import BODY_BYTES_MAX, IN_VALUES_MAX, KEY_BYTES_MAX, PAGE_DOCS_MAX, Scan, Where, encode_cursor
+from lib.store.port import BODY_BYTES_MAX, IN_VALUES_MAX, KEY_BYTES_MAX, PAGE_DOCS_MAX, Doc, Scan, Where, encode_cursor
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -71,7 +71,7 @@ def walk(store, collection, scan):
 class TestDocuments:
     def test_what_was_created_is_loaded_with_rev_1(self, store):
         put(store, {"id": "a", "x": [1, [2, {"": None}]], "ä/b": 1.5})
-        assert store.load("node", "a") == ("a", 1, {"id": "a", "x": [1, [2, {"": None}]], "ä/b": 1.5})
+        assert store.load("node", "a") == Doc("a", 1, {"id": "a", "x": [1, [2, {"": None}]], "ä/b": 1.5})
 
     def test_a_body_comes_back_exactly(self, store):
         deep = []
@@ -131,7 +131,7 @@ class TestDocuments:
             return tx.save("node", "n1", {"id": "n1", "name": "y"})
 
         assert store.transact(work) == 2
-        assert store.load("node", "n1") == ("n1", 2, {"id": "n1", "name": "y"})
+        assert store.load("node", "n1") == Doc("n1", 2, {"id": "n1", "name": "y"})
         assert change(store, "n1", z=1) == 3
 
     def test_a_document_found_may_be_saved(self, store):
@@ -264,7 +264,7 @@ class TestTransactions:
             thread.start()
         for thread in threads:
             thread.join()
-        assert store.load("counter", "c") == ("c", 151, {"id": "c", "n": 150})
+        assert store.load("counter", "c") == Doc("c", 151, {"id": "c", "n": 150})
         assert sorted(revs) == list(range(2, 152))
 
     def test_racing_creates_have_one_winner(self, store, open_here):
@@ -604,7 +604,7 @@ class TestLog:
         assert first.seq < second.seq
         own = {"seq": first.seq, "channel": "node", "at": first.at}
         assert first.body == {"data": {"op": "created"}, **own}
-        assert store.load("event", "e1") == ("e1", 1, first.body)
+        assert store.load("event", "e1") == Doc("e1", 1, first.body)
 
     def test_the_log_alone_fills_its_own_fields(self, store):
         store.transact(lambda tx: tx.append("node", "e1", {"seq": 99, "at": "never", "channel": "other"}))

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lib.errors import Exists
+from lib.errors import Exists, Unavailable
 from lib.store.sqlite import SqliteStore
 from lib.waiting import Fiber
 
@@ -40,15 +40,13 @@ def create(store, key):
 
 def commits_of(store):
     """The batches committed from now on, by size."""
-    sizes, commit = [], store._writer._commit
+    sizes, seal = [], store._writer._seal
 
     def noted(batch):
-        try:
-            commit(batch)
-        finally:
-            sizes.append(len(batch))
+        sizes.append(len(batch))
+        seal(batch)
 
-    store._writer._commit = noted
+    store._writer._seal = noted
     return sizes
 
 
@@ -100,6 +98,42 @@ def test_the_loop_goes_on_while_a_thread_writes_for_long(store):
 
     assert asyncio.run(story()) > 5
     assert store.count("counter", ()) == 2
+
+
+def test_the_loop_goes_on_while_a_commit_is_slow_and_gathers_the_next_batch(store):
+    sizes = commits_of(store)
+    seal = store._writer._seal
+    store._writer._seal = lambda batch: time.sleep(0.2) or seal(batch)
+
+    async def story():
+        first, later, turns = aside(lambda: create(store, "first")), [], 0
+        while not first.done():
+            await asyncio.sleep(0.01)
+            turns += 1
+            if turns in (3, 5):
+                later.append(aside(lambda k=f"k{turns}": create(store, k)))
+        return turns, await asyncio.gather(*later)
+
+    turns, made = asyncio.run(story())
+    assert turns > 5 and made == ["k3", "k5"] and sizes == [1, 2]
+
+
+def test_a_commit_that_fails_is_told_to_its_batch_and_the_next_one_works(store):
+    seal = store._writer._seal
+
+    def fail(batch):
+        store._writer._give_up(batch, sqlite3.OperationalError("disk full"))
+
+    async def story():
+        store._writer._seal = fail
+        lost = await asyncio.gather(*(aside(lambda n=n: create(store, f"k{n}")) for n in range(3)),
+                                    return_exceptions=True)  # fmt: skip
+        store._writer._seal = seal
+        return lost, await aside(lambda: create(store, "k0"))
+
+    lost, made = asyncio.run(story())
+    assert [type(e) for e in lost] == [Unavailable] * 3 and made == "k0"
+    assert store.count("counter", ()) == 1
 
 
 def test_the_loop_goes_on_while_another_process_holds_the_file(store, tmp_path):

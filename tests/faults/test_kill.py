@@ -20,7 +20,8 @@ VICTIM = "tests.faults.victim"
 BOUNDARIES = frozenset(
     (
         "BEGIN", "COMMIT", "answer",
-        "INSERT node", "INSERT node$ancestors", "INSERT node$path", "UPDATE node", "DELETE node$ancestors",
+        "INSERT node", "INSERT node$ancestors", "INSERT node$path", "INSERT node#tally", "UPDATE node",
+        "DELETE node$ancestors",
         "INSERT event", "INSERT outbox", "DELETE outbox",
         "INSERT counter", "INSERT subscription", "UPDATE subscription",
         "INSERT unique", "INSERT user",

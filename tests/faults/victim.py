@@ -21,7 +21,7 @@ from functions import local
 from lib.store.sqlite_writer import Writer
 
 _WRITES = re.compile(
-    r"(INSERT INTO|REPLACE INTO|UPDATE|DELETE FROM)\s+\"?([A-Za-z_$]+)|(BEGIN|COMMIT|ROLLBACK|SAVEPOINT)"
+    r"(INSERT INTO|REPLACE INTO|UPDATE|DELETE FROM)\s+\"?([A-Za-z_$#]+)|(BEGIN|COMMIT|ROLLBACK|SAVEPOINT)"
 )
 
 
@@ -60,16 +60,17 @@ class Victim:
 
 def main() -> int:
     victim = Victim(os.environ.get("HUB_KILL_AT", ""), os.environ.get("HUB_BOUNDARIES", ""))
-    commit = Writer._commit
+    fill, seal = Writer._fill, Writer._seal
 
-    def traced(writer: Writer, batch: list) -> None:
+    def traced(writer: Writer) -> list:
         writer.connection.set_trace_callback(victim.trace)
-        try:
-            commit(writer, batch)
-        finally:
-            victim.reach("answer")
+        return fill(writer)
 
-    Writer._commit = traced
+    def sealed(writer: Writer, batch: list) -> None:
+        seal(writer, batch)
+        victim.reach("answer")
+
+    Writer._fill, Writer._seal = traced, sealed
     return local.main()
 
 

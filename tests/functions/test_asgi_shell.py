@@ -254,6 +254,14 @@ def test_an_idle_poll_answers_when_its_time_is_up(bench):
     assert run(bench.ask(Connection(), "GET", "/poll")).body == b"BEEP"
 
 
+def test_an_idle_poll_ends_though_the_clock_is_behind_its_timer(bench):
+    # A timer may ring a moment early, and a clock may be set back: nothing would wake the poll a second time.
+    began = wall_clock()
+    bench.hub.clock = lambda: began
+    bench.keep_alive = timedelta(milliseconds=50)
+    assert run(bench.ask(Connection(), "GET", "/poll")).body == b"BEEP"
+
+
 def test_news_of_other_channels_wake_nobody(bench):
     async def story() -> None:
         asked: list[int] = []
@@ -303,11 +311,27 @@ def test_what_an_abandoned_poll_would_have_got_is_not_counted_as_sent(bench):
 
 
 def test_on_sent_runs_in_the_loop_and_after_in_the_pool(bench):
-    run(bench.ask(Connection(), "GET", "/sent"))
+    async def story() -> None:
+        await asyncio.gather(*(bench.ask(Connection(), "GET", "/sent") for _ in range(2)))
+        await asyncio.sleep(asgi_shell.FOLLOW_UP_S * 2)
+
+    run(story())
     bench.shell._close_pools()
-    assert [what for what, _ in bench.seen] == ["sent", "after"]
+    assert [what for what, _ in bench.seen] == ["sent", "sent", "after", "after"]
     assert bench.seen[0][1] == threading.current_thread().name
-    assert bench.seen[1][1].startswith("request")
+    assert bench.seen[2][1].startswith("request")
+
+
+def test_what_follows_is_done_when_the_server_stops_first(bench):
+    async def story() -> None:
+        to_shell: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        for kind in ("startup", "shutdown"):
+            to_shell.put_nowait({"type": f"lifespan.{kind}"})
+        await bench.ask(Connection(), "GET", "/sent")
+        await bench.shell({"type": "lifespan"}, to_shell.get, lambda message: asyncio.sleep(0))
+
+    run(story())
+    assert [what for what, _ in bench.seen] == ["sent", "after"]
 
 
 def test_on_sent_does_not_run_when_the_client_is_gone(bench):
@@ -329,7 +353,13 @@ def test_what_follows_a_reply_may_fail(bench, caplog):
     bench.edge.table = table_of(
         Route("GET", "/x", lambda request, hub: Reply(200, b"x", on_sent=fail, after=fail), "a")
     )
-    assert run(bench.ask(Connection(), "GET", "/x")).status == 200
+
+    async def story() -> Connection:
+        connection = await bench.ask(Connection(), "GET", "/x")
+        await asyncio.sleep(asgi_shell.FOLLOW_UP_S * 2)
+        return connection
+
+    assert run(story()).status == 200
     bench.shell._close_pools()
     assert len(caplog.records) == 2
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, get_args
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, get_args
 
+import orjson
 from pydantic import BaseModel, ValidationError
 
 from lib.clock import stamp
@@ -19,6 +21,9 @@ from lib.domain.tree import Branch
 from lib.errors import Invalid, Malformed, TooLarge
 from schemas.kernelci import NodeEdit, NodeIn, NodeMerge, NodeOut, NodePatch, NodeSetIn
 from schemas.kernelci_data import DATA
+
+if TYPE_CHECKING:
+    from lib.store.port import Doc
 
 Wire = dict[str, Any]
 
@@ -34,6 +39,9 @@ def _instants(model: type[BaseModel]) -> tuple[str, ...]:
 
 NODE_KEYS = keys_of(NodeOut)
 NODE_INSTANTS = _instants(NodeOut)
+REMEMBERED_MAX = 4096
+REMEMBERED_BYTES_MAX = 8192
+"""Most nodes whose wire form is remembered, and the largest of them."""
 _NULL_IS_OMITTED = ("created", "updated")
 FLAG_FIELD = "processed_by_kcidb_bridge"
 
@@ -54,6 +62,20 @@ def encode_doc(body: Mapping[str, Any]) -> Wire:
         if (text := wire[key]) is not None:
             wire[key] = text[:19] if text[20:26] == "000000" else text[:26]
     return wire
+
+
+def encode_stored(doc: Doc) -> Any:
+    """A stored node as the wire's JSON, for `orjson` to put where it belongs. What is asked for again and again, as the
+    pages of dashboards are, is remembered by what is stored of it, so it can never be old."""
+    stored = doc.stored
+    if stored is None or len(stored) > REMEMBERED_BYTES_MAX:
+        return encode_doc(doc.body)
+    return orjson.Fragment(_remembered(stored))
+
+
+@lru_cache(REMEMBERED_MAX)
+def _remembered(stored: bytes) -> bytes:
+    return orjson.dumps(encode_doc(orjson.loads(stored)))
 
 
 def encode_node(node: Node) -> Wire:

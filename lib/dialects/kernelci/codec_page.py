@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lib.dialects.kernelci.codec import Wire, encode_doc
+from lib.dialects.kernelci.codec import Wire, encode_doc, encode_stored
 from lib.dialects.kernelci.codec_query import NODE_FIELDS, Type, find_field
 from lib.errors import Invalid
 
@@ -36,10 +36,9 @@ class View(NamedTuple):
     fields: tuple[Path, ...] | None
     is_asked: bool
 
-    def show(self, doc: Doc) -> Wire:
-        """A node as this view shows it."""
-        wire = encode_doc(doc.body)
-        return wire if self.fields is None else project(wire, self.fields)
+    def show(self, doc: Doc) -> Any:
+        """A node as this view shows it, for `orjson`."""
+        return encode_stored(doc) if self.fields is None else project(encode_doc(doc.body), self.fields)
 
 
 def decode_view(pairs: Iterable[tuple[str, str]], offset: int = 0) -> View:

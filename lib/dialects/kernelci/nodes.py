@@ -13,8 +13,8 @@ from lib.dialects.kernelci.codec import (
     decode_node_set,
     decode_patch,
     encode_created,
-    encode_doc,
     encode_node,
+    encode_stored,
 )
 from lib.dialects.kernelci.codec_query import FLAG, decode_param
 from lib.dialects.kernelci.condition import decode_if_match, decode_once, encode_etag, is_known, reply_again
@@ -46,7 +46,7 @@ def read(request: Request, hub: Hub) -> Reply:
     if doc is None:
         return reply_json(None)
     etag = encode_etag(doc.rev)
-    return Reply(304, headers=etag) if is_known(request, doc.rev) else reply_json(encode_doc(doc.body), headers=etag)
+    return Reply(304, headers=etag) if is_known(request, doc.rev) else reply_json(encode_stored(doc), headers=etag)
 
 
 def edit(request: Request, hub: Hub) -> Reply:
