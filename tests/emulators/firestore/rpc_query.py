@@ -104,9 +104,7 @@ def _metrics(plans: list[Plan], results: int | None = None, reads: int = 0, entr
     """The indexes a query uses, and what it took when it was run."""
     metrics = ExplainMetrics()
     for index in dict.fromkeys(index for plan in plans for index in plan):
-        properties = ", ".join(map(str, (*index.parts, f"__name__ {index.name}")))
-        used = metrics.plan_summary.indexes_used.add()
-        used.update({"query_scope": index.scope, "properties": f"({properties})"})
+        metrics.plan_summary.indexes_used.add().update({"query_scope": index.scope, "properties": str(index)})
     metrics.plan_summary.SetInParent()
     if results is not None:
         metrics.execution_stats.results_returned = results
