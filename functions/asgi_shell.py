@@ -2,8 +2,8 @@
 
 Over a store that is near, quick routes are answered in the event loop, brief ones there too, standing aside while they
 wait for their commit; all others in a thread pool. A long poll costs a bell and a task, no thread: it is asked again
-when one of its channels has news. Bodies are limited while they arrive, streams are read no faster than the client takes
-them. ASGI 3 without a framework; made by `functions.local`.
+when one of its channels has news. Bodies are limited while they arrive, streams are read no faster than the client
+takes them. ASGI 3 without a framework; made by `functions.local`.
 """
 
 from __future__ import annotations

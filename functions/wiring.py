@@ -21,6 +21,7 @@ from lib.clock import Clock
 from lib.clock import now as wall_clock
 from lib.domain.hub import Hub, Policy
 from lib.messaging.open import open_bus
+from lib.outbound.open import open_post
 from lib.store.open import open_store
 
 SECRET_BYTES = 32
@@ -31,9 +32,15 @@ class Wiring:
     """One process's Hub and its edges, made from its settings when first asked for."""
 
     def __init__(
-        self, settings: Settings, clock: Clock = wall_clock, say: Callable[[str], object] | None = None
+        self,
+        settings: Settings,
+        clock: Clock = wall_clock,
+        say: Callable[[str], object] | None = None,
+        *,
+        post_waits: bool = False,
     ) -> None:
         self.settings = settings
+        self._post_waits = post_waits
         self._clock = clock
         self._say = say
         self._lock = threading.RLock()
@@ -74,7 +81,11 @@ class Wiring:
             store.close()
             raise
         policy = Policy(source=settings.source, keep_alive=settings.keep_alive)
-        return Hub(store, bus, auth, clock=self._clock, policy=policy)
+        post = open_post(
+            settings.smtp_host, settings.smtp_port, settings.email_sender, settings.email_password,
+            waits=self._post_waits,
+        )  # fmt: skip
+        return Hub(store, bus, auth, clock=self._clock, policy=policy, post=post)
 
 
 _shared: list[Wiring] = []
@@ -88,7 +99,8 @@ def shared() -> Wiring:
             if not _shared:
                 if not logging.root.handlers:
                     output.start_log()
-                _shared.append(Wiring(read()))
+                # A function's threads stand still between its requests, so mail goes out within one.
+                _shared.append(Wiring(read(), post_waits=True))
     return _shared[0]
 
 

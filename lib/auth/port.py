@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 Claims = Mapping[str, Any]
+Purpose = Literal["verify", "reset"]
 
 
 class Auth(Protocol):
@@ -27,3 +28,10 @@ class Auth(Protocol):
 
     def check(self, token: str, now: datetime) -> Claims | None:
         """The claims of a token that is genuine and in force, else None. Never raises for what a client sent."""
+
+    def seal(self, purpose: Purpose, claims: Claims, now: datetime, expires_s: int) -> str:
+        """A signed token of these claims for one purpose; it is no session token, nor good for another purpose."""
+
+    def unseal(self, purpose: Purpose, token: str, now: datetime) -> Claims | None:
+        """The claims of a token that `seal` made for this purpose and that is in force, else None. Never raises for
+        what a client sent."""

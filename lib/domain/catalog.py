@@ -157,18 +157,18 @@ class Catalog:
         return self.ledger.write(now, work)
 
     def replace_tree(
-        self, actor: Actor, root_id: str, tree: Branch, now: datetime, once: Once | None = None
+        self, actor: Actor, root_id: str, tree: Branch, now: datetime, once: Once | None = None, expect: Revs = None
     ) -> list[Doc]:
         """Replace a root and create or replace its descendants, all or nothing (kernelci.md 2.4, PUT nodes).
 
         Gives the stored nodes in pre-order. A child that names an existing node outside the root's subtree is refused,
-        and so is one that the actor may not edit.
+        and so is one that the actor may not edit. Raises Stale when `expect` names revs and the root is at none.
         """
         plan: Plan = plan_tree(root_id, tree, lambda: self.ids.record(now))
         event_id = self.ids.event()
 
         def planned(reader: Tx | Store) -> Planned:
-            nodes, root = _apply(reader, plan, actor, now)
+            nodes, root = _apply(reader, plan, actor, now, expect)
             docs = [Doc(n.id, n.rev + 1, to_body(n)) for n in nodes]
             return Planned(docs, node_news(event_id, self.source, nodes[0], root, is_hierarchy=True))
 
@@ -246,7 +246,7 @@ class _Oversize(Exception):
     """A hierarchy that one transaction does not hold."""
 
 
-def _apply(reader: Tx | Store, plan: Plan, actor: Actor, now: datetime) -> tuple[list[Node], Node]:
+def _apply(reader: Tx | Store, plan: Plan, actor: Actor, now: datetime, expect: Revs) -> tuple[list[Node], Node]:
     """The nodes of a plan over what is stored, those that exist with their revision, and the root as it is stored."""
     root_id = plan.leaves[0].id
     docs = reader.load_many("node", [root_id, *plan.named])
@@ -255,6 +255,8 @@ def _apply(reader: Tx | Store, plan: Plan, actor: Actor, now: datetime) -> tuple
     stored = {d.key: from_body(d.body, d.rev) for d in docs if d is not None}
     root = stored[root_id]
     require_edit(actor, root)
+    if expect is not None and root.rev not in expect:
+        raise Stale(f"the node is at revision {root.rev}")
     parent = None if root.parent is None else _load(reader, root.parent)
     nodes = plan.apply(stored, parent, actor.username, now)
     for node in stored.values():

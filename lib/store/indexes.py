@@ -217,10 +217,29 @@ ITEM = Collection(
 MANIFEST = Collection("manifest", fields=(Field("line", _TS), Field("at", _AT)), shapes=_each(("line",), ("at",)))
 MANIFEST_PART = Collection("manifest_part", fields=(Field("expires_at", _AT),), ttl=Ttl("expires_at", timedelta(0)))
 
+# Read by their key alone.
+KV = Collection("kv", fields=())
+
+# Pages, statistics and retention go along `ts`; what else is asked of an event is checked on the document.
+TELEMETRY = Collection(
+    "telemetry",
+    fields=(
+        Field("job_name", _T),
+        Field("device_type", _T),
+        Field("runtime", _T),
+        Field("kind", _T),
+        Field("is_infra_error", _B),
+        Field("ts", _AT),
+    ),
+    shapes=_each(("job_name", "device_type", "runtime", "kind", "is_infra_error"), ("ts",)),
+    ttl=Ttl("ts", timedelta(days=14)),  # kernelci.md 9, TELEMETRY_TTL_SECONDS
+)
+
 COLLECTIONS: Mapping[str, Collection] = {
     c.name: c
     for c in (
         NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM, MANIFEST, MANIFEST_PART,
+        KV, TELEMETRY,
     )
 }  # fmt: skip
 

@@ -10,42 +10,44 @@ from __future__ import annotations
 import bisect
 from collections.abc import Sequence
 
+from tests.emulators.firestore.database import Database
 from tests.emulators.firestore.document import Document
-from tests.emulators.firestore.filter import Condition, Disjunct, meets
+from tests.emulators.firestore.filter import EQUALITIES, Disjunct, meets
 from tests.emulators.firestore.index import Index
 from tests.emulators.firestore.path import NAME
 from tests.emulators.firestore.plan import Plan
-from tests.emulators.firestore.query import Query
-from tests.emulators.firestore.scan import arrange
+from tests.emulators.firestore.query import Cursor, Query
+from tests.emulators.firestore.scan import Found, arrange, looked_at, stands_after
 
 
-def scanned(query: Query, plans: Sequence[Plan], documents: list[Document], last: Document | None) -> int:
-    """Entries read of all documents a query looks at; `last` is the last it gave when a limit stopped it."""
+def scanned(database: Database, query: Query, plans: Sequence[Plan], found: Found, at: int | None) -> int:
+    """Entries read. Where every query is allowed there is no plan: the best there could be is taken."""
+    given = len(found.documents) + found.skipped
     disjuncts = query.filter.disjuncts if query.filter else ((),)
-    ordered = arrange(query, documents)
-    if last is not None:
-        ordered = ordered[: ordered.index(last) + 1]
-    return sum(_disjunct(query, d, plan, ordered) for d, plan in zip(disjuncts, plans, strict=True))
+    streams = [[_held(index, d, query) for index in plan] or [d] for d, plan in zip(disjuncts, plans, strict=True)]
+    if database.indexes.is_open or streams == [[disjuncts[0]]]:
+        return given
+    is_cut = query.limit is not None and len(found.documents) == query.limit > 0
+    last = found.documents[-1] if is_cut else None
+    return sum(_disjunct(database, query, each, last, at) for each in streams)
 
 
-def _disjunct(query: Query, disjunct: Disjunct, plan: Plan, ordered: list[Document]) -> int:
-    """Entries read for one disjunct. Without an index it is the documents themselves that are read by name."""
-    first = query.orders[0].path
-    narrowing = [c for c in disjunct if c.path in (NAME, first) and c.op not in ("==", "contains")]
-    if not plan:
-        return sum(all(meets(d, c) for c in disjunct) for d in ordered)
-    streams = [_ranks(ordered, [*narrowing, *_held(index, disjunct, query)]) for index in plan]
-    return len(streams[0]) if len(streams) == 1 else _leap(streams)
-
-
-def _held(index: Index, disjunct: Disjunct, query: Query) -> list[Condition]:
-    """The equalities an index answers."""
+def _held(index: Index, disjunct: Disjunct, query: Query) -> Disjunct:
+    """The conditions that bound what is read of an index: its equalities, names, and ranges of the first order."""
     paths = {part.path for part in index.parts}
-    return [c for c in disjunct if c.op in ("==", "contains") and (c.path in paths or c.path == NAME)]
+    fixed = {c.path for c in disjunct if c.op == "=="}
+    first = next((order.path for order in query.orders if order.path not in fixed), NAME)
+    return tuple(c for c in disjunct if c.path in (NAME, first) or (c.op in EQUALITIES and c.path in paths))
 
 
-def _ranks(ordered: list[Document], conditions: list[Condition]) -> list[int]:
-    return [rank for rank, d in enumerate(ordered) if all(meets(d, c) for c in conditions)]
+def _disjunct(database: Database, query: Query, streams: list[Disjunct], last: Document | None, at: int | None) -> int:
+    """Entries read for one disjunct, of one index or of several by turns."""
+    ordered = arrange(query, looked_at(database, query, streams, at))
+    if last is not None:
+        end = Cursor(tuple(last.key(order.path) or () for order in query.orders), is_before=False)
+        ordered = [d for d in ordered if not stands_after(d, end, query.orders)]
+    ranks = [[n for n, d in enumerate(ordered) if all(meets(d, c) for c in stream)] for stream in streams]
+    return len(ranks[0]) if len(ranks) == 1 else _leap(ranks)
 
 
 def _leap(streams: list[list[int]]) -> int:

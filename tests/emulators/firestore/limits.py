@@ -22,6 +22,11 @@ BATCH_WRITES_MAX = 500
 TRANSFORMS_MAX = 500
 """Field transforms of one document in one commit."""
 
+COMPOSITE_INDEXES_MAX = 1000
+"""Of one database, where billing is enabled."""
+FIELD_CONFIGURATIONS_MAX = 200
+"""Fields of one database with an exemption or a TTL policy: the stricter of the figures in the documents."""
+INDEX_FIELDS_MAX = 100
 INDEX_ENTRIES_MAX = 40_000
 INDEX_ENTRY_BYTES_MAX = 7680
 INDEX_BYTES_MAX = 8 * 1024 * 1024

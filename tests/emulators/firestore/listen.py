@@ -16,6 +16,7 @@ import grpc
 from google.cloud.firestore_v1.types import firestore
 
 from tests.emulators.firestore.document import Document, from_time, project, to_time
+from tests.emulators.firestore.meter import query_reads
 from tests.emulators.firestore.path import Path, check_database, check_parent, split_name
 from tests.emulators.firestore.plan import check
 from tests.emulators.firestore.query import Query, read_query
@@ -120,8 +121,9 @@ class Stream:
         with room.database.lock:
             is_reset = not _resume(room, target, message)
             now = room.database.now()
-            changes = list(_differences(room, target))
+            changes = _differences(room, target)
             target.is_touched()
+        room.database.meter.add(reads=query_reads(_sent(changes)))
         yield _change(ADD, [target.id])
         if is_reset:
             yield _change(RESET, [target.id])
@@ -142,6 +144,7 @@ class Stream:
             now = self._room.database.now()
             changes = [c for t in self._targets.values() if t.is_touched() for c in _differences(self._room, t)]
         if changes:
+            self._room.database.meter.add(reads=_sent(changes))
             yield from changes
             yield _change(NO_CHANGE, [], now)
 
@@ -196,22 +199,25 @@ def _resume(room: Room, target: Target, message: Any) -> bool:
     return True
 
 
-def _differences(room: Room, target: Target) -> Iterator[Any]:
+def _differences(room: Room, target: Target) -> list[Any]:
     """Messages that bring the client from what it knows to what is there now."""
-    results = target.results()
+    results, messages = target.results(), []
     now = room.database.now()
     for name in target.known.keys() - results.keys():
-        path = room.database.path(name)
-        yield _removed(name, target.id, now) if room.database.get(path) else _deleted(name, target.id, now)
-    sent = 0
+        is_there = room.database.get(room.database.path(name))
+        messages.append((_removed if is_there else _deleted)(name, target.id, now))
     for name, document in results.items():
         known = target.known.get(name)
         if known is None or known.updated != document.updated:
-            sent += 1
             message = project(document.message, target.projection)
-            yield Response(document_change={"document": message, "target_ids": [target.id]})
+            messages.append(Response(document_change={"document": message, "target_ids": [target.id]}))
     target.known = results
-    room.database.meter.add(reads=sent)
+    return messages
+
+
+def _sent(messages: list[Any]) -> int:
+    """How many documents are among the messages, each of which is billed."""
+    return sum(message.HasField("document_change") for message in messages)
 
 
 def _change(kind: int, ids: list[int], at: int | None = None) -> Any:

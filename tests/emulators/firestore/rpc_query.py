@@ -20,7 +20,7 @@ from tests.emulators.firestore.reading import Reading
 from tests.emulators.firestore.refusal import invalid
 from tests.emulators.firestore.room import Rooms
 from tests.emulators.firestore.rpc_list import cut_page
-from tests.emulators.firestore.scan import Found, looked_at, run
+from tests.emulators.firestore.scan import Found, run
 
 RunQueryResponse = firestore.RunQueryResponse.pb()
 RunAggregationResponse = firestore.RunAggregationQueryResponse.pb()
@@ -38,13 +38,8 @@ class Answer(NamedTuple):
     plans: list[Plan]
 
     def entries(self) -> int:
-        """Index entries scanned. Where every query is allowed there is no plan: the best there could be is taken."""
-        if self.database.indexes.is_open:
-            return len(self.found.documents) + self.found.skipped
-        is_cut = self.query.limit is not None and len(self.found.documents) == self.query.limit
-        last = self.found.documents[-1] if is_cut and self.found.documents else None
-        looked = looked_at(self.database, self.query, self.reading.at)
-        return scanned(self.query, self.plans, looked, last)
+        """Index entries scanned."""
+        return scanned(self.database, self.query, self.plans, self.found, self.reading.at)
 
 
 def run_query(rooms: Rooms, request: Any) -> Iterator[Any]:
@@ -109,9 +104,7 @@ def _metrics(plans: list[Plan], results: int | None = None, reads: int = 0, entr
     """The indexes a query uses, and what it took when it was run."""
     metrics = ExplainMetrics()
     for index in dict.fromkeys(index for plan in plans for index in plan):
-        properties = ", ".join(map(str, (*index.parts, f"__name__ {index.name}")))
-        used = metrics.plan_summary.indexes_used.add()
-        used.update({"query_scope": index.scope, "properties": f"({properties})"})
+        metrics.plan_summary.indexes_used.add().update({"query_scope": index.scope, "properties": str(index)})
     metrics.plan_summary.SetInParent()
     if results is not None:
         metrics.execution_stats.results_returned = results

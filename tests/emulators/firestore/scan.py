@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import operator
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tests.emulators.firestore.collection import Collection
 from tests.emulators.firestore.database import Database
 from tests.emulators.firestore.document import Document
+from tests.emulators.firestore.filter import Disjunct
 from tests.emulators.firestore.path import NAME
 from tests.emulators.firestore.query import Cursor, Order, Query
 from tests.emulators.firestore.value import Key
@@ -31,7 +33,8 @@ def sources(database: Database, query: Query) -> list[Collection]:
 
 def run(database: Database, query: Query, at: int | None = None) -> Found:
     """The documents a query gives, in order."""
-    documents = looked_at(database, query, at)
+    disjuncts = query.filter.disjuncts if query.filter else ((),)
+    documents = looked_at(database, query, disjuncts, at)
     if query.filter:
         documents = list(filter(query.filter.test, documents))
     documents = arrange(query, documents)
@@ -40,10 +43,10 @@ def run(database: Database, query: Query, at: int | None = None) -> Found:
     return Found(documents[skipped:end], skipped)
 
 
-def looked_at(database: Database, query: Query, at: int | None) -> list[Document]:
-    """Every document of the collections a query selects from."""
+def looked_at(database: Database, query: Query, disjuncts: Sequence[Disjunct], at: int | None = None) -> list[Document]:
+    """Documents of the collections a query selects from, all among them that meet one of the disjuncts."""
     with database.lock:
-        return list(itertools.chain.from_iterable(c.documents(at) for c in sources(database, query)))
+        return list(itertools.chain.from_iterable(c.narrowed(disjuncts, at) for c in sources(database, query)))
 
 
 def arrange(query: Query, documents: list[Document]) -> list[Document]:
@@ -64,13 +67,13 @@ def _sort(documents: list[Document], orders: tuple[Order, ...], is_sorted: bool)
 
 def _between(documents: list[Document], query: Query) -> list[Document]:
     if query.start:
-        documents = [d for d in documents if _stands_after(d, query.start, query.orders)]
+        documents = [d for d in documents if stands_after(d, query.start, query.orders)]
     if query.end:
-        documents = [d for d in documents if not _stands_after(d, query.end, query.orders)]
+        documents = [d for d in documents if not stands_after(d, query.end, query.orders)]
     return documents
 
 
-def _stands_after(document: Document, cursor: Cursor, orders: tuple[Order, ...]) -> bool:
+def stands_after(document: Document, cursor: Cursor, orders: tuple[Order, ...]) -> bool:
     """Whether a document comes after a cursor's position."""
     for order, want in zip(orders, cursor.keys, strict=False):
         key: Key | None = document.key(order.path)

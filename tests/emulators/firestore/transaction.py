@@ -2,7 +2,8 @@
 
 The service's default is pessimistic: readers lock, and one of two that deadlock is aborted. To a client both look the
 same: a commit whose reads have changed is ABORTED, and the client runs its function again. Here nobody waits for a lock
-that a dead client left behind. `line.py` sees to it that who runs again gets its turn.
+that a dead client left behind, nor does a plain write wait for the transactions that have read its document: it wins.
+`line.py` sees to it that who runs again gets its turn.
 """
 
 from __future__ import annotations

@@ -26,8 +26,11 @@ TYPE, VECTOR_TYPE, VECTOR_VALUE = "__type__", "__vector__", "value"
 
 
 def encode(value: Any) -> Key:
-    """The ordering key of a value."""
-    return _ENCODE[value.WhichOneof("value_type")](value)
+    """The ordering key of a value; refused when it is of a kind that is neither stored nor compared."""
+    kind = value.WhichOneof("value_type")
+    if kind not in _ENCODE:
+        raise invalid(f"a value of the kind {kind or 'unset'} is neither stored nor compared")
+    return _ENCODE[kind](value)
 
 
 def _encode_number(x: float) -> Key:
@@ -77,8 +80,6 @@ def elements(key: Key | None) -> tuple[Key, ...]:
 def normalise(value: Any, depth: int = 0) -> None:
     """Make a received value what is stored (times in microseconds), or refuse it."""
     kind = value.WhichOneof("value_type")
-    if kind not in _ENCODE:
-        raise invalid(f"a value of the kind {kind or 'unset'} cannot be stored")
     if kind == "timestamp_value":
         _normalise_time(value.timestamp_value)
     elif kind == "array_value":
@@ -94,6 +95,8 @@ def normalise(value: Any, depth: int = 0) -> None:
         point = value.geo_point_value
         if not (-90 <= point.latitude <= 90 and -180 <= point.longitude <= 180):
             raise invalid("a geographical point is off the globe")
+    elif kind not in _ENCODE:
+        raise invalid(f"a value of the kind {kind or 'unset'} is neither stored nor compared")
 
 
 def normalise_fields(fields: Any, depth: int = 0) -> None:

@@ -239,11 +239,27 @@ def test_over_the_wire(start_with, tmp_path):
             query()
 
 
-@pytest.mark.parametrize("entry", [
-    {"collectionGroup": "n", "queryScope": "COLLECTION", "fields": [{"fieldPath": "a"}]},
-    {"collectionGroup": "n", "queryScope": "COLLECTION", "fields": [{"fieldPath": "a", "order": "UP"}]},
-    {"collectionGroup": "n", "queryScope": "ALL", "fields": [{"fieldPath": "a", "order": "ASCENDING"}]},
+@pytest.mark.parametrize(("file", "word"), [
+    ({"indexes": [{"collectionGroup": "n", "fields": [{"fieldPath": "a"}, {"fieldPath": "b"}]}]}, "has an order"),
+    ({"indexes": [{"collectionGroup": "n", "fields": [{"fieldPath": "a", "order": "UP"}]}]}, "has an order"),
+    ({"indexes": [{"collectionGroup": "n", "queryScope": "ALL", "fields": parse("a, b")}]}, "query scope"),
+    (declare("a"), "no composite index"),
+    (declare("-a, -__name__"), "no composite index"),
+    (declare("a, a"), "holds a field twice"),
+    (declare("a, __name__, b"), "before its end"),
+    (declare("a[], b[]"), "two arrays"),
+    (declare("a, b", "c, d", "a, b, __name__"), "declared twice"),
+    (declare(", ".join(f"f{n}" for n in range(100))), "more than 100 fields"),
+    (declare(*(f"a, f{n}" for n in range(1001))), "the most is 1000"),
+    (declare(exempt=[f"f{n}" for n in range(201)]), "the most is 200"),
+    (declare(exempt=["a", "a"]), "overridden twice"),
+    ({"fieldOverrides": [{"collectionGroup": "n", "fieldPath": name, "ttl": True} for name in "ab"]}, "two TTL"),
 ])  # fmt: skip
-def test_a_faulty_file_is_refused(entry):
-    with pytest.raises(ValueError):
-        IndexSet({"indexes": [entry]})
+def test_a_file_the_service_would_not_take(file, word):
+    with pytest.raises(ValueError, match=word):
+        IndexSet(file)
+
+
+def test_a_policy_alone_leaves_the_automatic_indexes():
+    file = {"fieldOverrides": [{"collectionGroup": "node", "fieldPath": "a", "ttl": True}]}
+    assert plan(file, where(A)) == ["a"]

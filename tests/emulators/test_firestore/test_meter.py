@@ -20,6 +20,7 @@ from tests.emulators.firestore.meter import Bill
 
 from .conftest import connect, put
 from .test_index import declare
+from .test_listen import Heard
 from .test_query import F
 
 MANY = {f"{n:04}": {"n": n, "a": n % 2, "b": n % 5} for n in range(40)}
@@ -89,6 +90,16 @@ def test_a_count_costs_a_read_for_a_thousand_entries(server, client, nodes):
     before = server.meter.bill()
     nodes.count().get()
     assert server.meter.bill() - before == Bill(reads=2, entries=1001)
+
+
+def test_a_listener_costs_a_read_for_each_document_it_is_told_of(server, nodes):
+    before, heard = server.meter.bill(), Heard(nodes)
+    heard.next()
+    for n in range(2):
+        nodes.document("a").set({"n": n})
+        heard.next()
+    heard.stop()
+    assert server.meter.bill() - before == Bill(reads=3, writes=2)
 
 
 def test_a_refused_commit_costs_nothing(server, client, node):

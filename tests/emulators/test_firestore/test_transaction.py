@@ -200,3 +200,34 @@ def test_a_query_inside(client, fill):
 
     assert work(client.transaction()) == 1
     assert nodes.document("a").get().to_dict() == {"v": 5}
+
+
+def test_readers_see_whole_commits(client, nodes):
+    """Two documents of one sum: whoever reads both, in a transaction or by a query, finds that sum."""
+    one, other = nodes.document("a"), nodes.document("b")
+    one.set({"v": 50})
+    other.set({"v": 50})
+
+    def move(amount: int) -> None:
+        @firestore.transactional
+        def work(transaction):
+            found = {s.id: s.get("v") for s in transaction.get_all([one, other])}
+            transaction.update(one, {"v": found["a"] - amount})
+            transaction.update(other, {"v": found["b"] + amount})
+
+        for _ in range(5):
+            work(client.transaction())
+
+    def look(_: int) -> None:
+        for _ in range(10):
+            transaction = begun(client, read_only=True)
+            first = one.get(transaction=transaction).get("v")
+            assert first + other.get(transaction=transaction).get("v") == 100
+            transaction._rollback()
+            assert sum(s.get("v") for s in nodes.stream()) == 100
+            assert nodes.sum("v", alias="s").get()[0][0].value == 100
+
+    with ThreadPoolExecutor(4) as pool:
+        moves, looks = pool.map(move, (1, 7)), pool.map(look, range(2))
+        assert list(moves) == list(looks) == [None, None]
+    assert one.get().get("v") == 100 - 50 - 5 * (1 + 7) and other.get().get("v") == 50 + 5 * (1 + 7)
