@@ -17,6 +17,7 @@ from time import perf_counter
 
 from functions import own
 from functions.table import Bound, Found, Match, Missed, Table
+from lib import tally
 from lib.auth.port import Oidc
 from lib.dialects.wire import Access, Reply, Request, Wait, status_of
 from lib.domain.access import Actor
@@ -67,6 +68,7 @@ class _Call:
     label: str
     began: float
     bound: Bound | None = None
+    cost: tally.Tally = field(default_factory=tally.Tally)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class Edge:
         bound, request.params = match
         call = _Call(request, bound.path, began, bound)
         route = bound.route
+        counting = tally.begin(call.cost)
         try:
             if len(request.body) > route.body_bytes_max:
                 raise TooLarge(f"a body here has at most {route.body_bytes_max} bytes")
@@ -123,6 +126,8 @@ class Edge:
             result = route.handler(request, self.hub)
         except Exception as error:
             return self._refuse(call, error)
+        finally:
+            tally.end(counting)
         if isinstance(result, Wait):
             return self._hold(call, result)
         return self._done(call, result)
@@ -155,10 +160,13 @@ class Edge:
 
     def _hold(self, call: _Call, wait: Wait) -> Held:
         def poll(now: datetime) -> Reply | None:
+            counting = tally.begin(call.cost)
             try:
                 reply = wait.poll(now)
             except Exception as error:
                 return self._refuse(call, error)
+            finally:
+                tally.end(counting)
             return None if reply is None else self._done(call, reply)
 
         def otherwise() -> Reply:
@@ -191,13 +199,17 @@ class Edge:
         return reply
 
     def _note(self, call: _Call, status: int, error: Exception | None = None) -> None:
-        """Count the request and log its line: nothing of its query, body or headers."""
+        """Count the request and log its line, with what it cost at a store that bills by the document: nothing of its
+        query, body or headers."""
         request = call.request
         method = request.method if request.method in METHODS else "OTHER"
         self.counts.add(method, call.label, status)
         ms = (perf_counter() - call.began) * 1000
         actor = quoted(request.actor.username) if request.actor is not None else "-"
-        line = f"method={method} route={call.label} status={status} ms={ms:.1f} actor={actor} request={request.id}"
+        line = (
+            f"method={method} route={call.label} status={status} ms={ms:.1f}{call.cost} actor={actor} "
+            f"request={request.id}"
+        )
         if request.remarks:
             line += "".join(f" {name}={quoted(value)}" for name, value in request.remarks.items())
         if error is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from lib.domain import node as rules
 from lib.domain.access import Actor, may_edit, require_edit
 from lib.domain.event import News, node_news
 from lib.domain.ledger import Ledger, Once
+from lib.domain.manifest import Manifests, Planned
 from lib.domain.node import Draft, Node, from_body, to_body
 from lib.domain.patch import patch
 from lib.domain.query import Filter, Query
@@ -17,9 +19,10 @@ from lib.domain.search import Found, Searcher
 from lib.domain.tree import Branch, Plan, plan_tree
 from lib.errors import Conflict, Invalid, NotFound, Stale, TooCostly, TooLarge
 from lib.ids import Ids
-from lib.store.port import WRITES_MAX, Doc, Scan, Store, Tx, Where
+from lib.store.port import Doc, Scan, Store, Tx, Where
 
 BATCH_NODES_MAX = 10_000
+FLAGGED_AT_ONCE = 200
 SUBTREE_NODES_MAX = 100_000
 SUBTREE_AT_ONCE = 1000
 MOVED_DESCENDANTS_MAX = 400
@@ -35,6 +38,7 @@ class Catalog:
 
     store: Store
     ledger: Ledger
+    manifests: Manifests
     search: Searcher
     ids: Ids
     source: str
@@ -144,7 +148,7 @@ class Catalog:
             if expect is not None and stored.rev not in expect:
                 raise Stale(f"the node is at revision {stored.rev}")
             edited = rule(stored)
-            moved = _move(tx, stored, edited)
+            moved = self._move(tx, stored, edited)
             edited.rev = tx.save("node", id, to_body(edited))
             for node in moved:
                 tx.save("node", node.id, to_body(node))
@@ -163,30 +167,26 @@ class Catalog:
         plan: Plan = plan_tree(root_id, tree, lambda: self.ids.record(now))
         event_id = self.ids.event()
 
-        def work(tx: Tx) -> tuple[list[Doc], list[News]]:
-            docs = tx.load_many("node", [root_id, *plan.named])
-            if docs[0] is None:
-                raise NotFound("node", root_id)
-            stored = {d.key: from_body(d.body, d.rev) for d in docs if d is not None}
-            root = stored[root_id]
-            require_edit(actor, root)
-            if expect is not None and root.rev not in expect:
-                raise Stale(f"the node is at revision {root.rev}")
-            parent = None if root.parent is None else _load(tx, root.parent)
-            nodes = plan.apply(stored, parent, actor.username, now)
-            for node in stored.values():
-                require_edit(actor, node)
-            written = []
-            for node in nodes:
-                body, rev = to_body(node), 1
-                if node.id in stored:
-                    rev = tx.save("node", node.id, body)
-                else:
-                    tx.create("node", node.id, body)
-                written.append(Doc(node.id, rev, body))
-            return written, [node_news(event_id, self.source, nodes[0], root, is_hierarchy=True)]
+        def planned(reader: Tx | Store) -> Planned:
+            nodes, root = _apply(reader, plan, actor, now, expect)
+            docs = [Doc(n.id, n.rev + 1, to_body(n)) for n in nodes]
+            return Planned(docs, node_news(event_id, self.source, nodes[0], root, is_hierarchy=True))
 
-        return self.ledger.write(now, work, once)
+        def work(tx: Tx) -> tuple[list[Doc], list[News]]:
+            docs, news = planned(tx)
+            if not self.manifests.fits(docs):
+                raise _Oversize
+            for doc in docs:
+                if doc.rev > 1:
+                    tx.save("node", doc.key, doc.body)
+                else:
+                    tx.create("node", doc.key, doc.body)
+            return docs, [news]
+
+        if self.manifests.may_fit(len(plan.leaves)):
+            with suppress(_Oversize):
+                return self.ledger.write(now, work, once)
+        return self.manifests.stage(root_id, lambda: planned(self.store), now, once)
 
     def flag(self, actor: Actor, ids: Sequence[str], value: bool, now: datetime) -> int:
         """Set the bridge's flag on many nodes (kernelci.md 2.4, batch); gives how many were set.
@@ -211,10 +211,28 @@ class Catalog:
             return len(allowed)
 
         done = 0
-        for start in range(0, len(wanted), WRITES_MAX):
-            chunk = wanted[start : start + WRITES_MAX]
+        for start in range(0, len(wanted), FLAGGED_AT_ONCE):
+            chunk = wanted[start : start + FLAGGED_AT_ONCE]
             done += self.store.transact(work)
         return done
+
+    def _move(self, tx: Tx, stored: Node, edited: Node) -> Sequence[Node]:
+        """Put an edited node under its new parent and give the descendants that follow it, with their new line."""
+        if edited.parent == stored.parent:
+            return ()
+        rules.place(edited, None if edited.parent is None else _require(tx, edited.parent, "parent"))
+        if self.manifests.holds(tx, stored.id):
+            raise Conflict("nodes below are still being stored: try again")
+        where = (Where("ancestors", "contains", stored.id),)
+        page = tx.find("node", Scan(where, "received_at", MOVED_DESCENDANTS_MAX + 1))
+        if len(page.docs) > MOVED_DESCENDANTS_MAX:
+            raise Conflict(f"a node with more than {MOVED_DESCENDANTS_MAX} descendants cannot change its parent")
+        descendants = [from_body(d.body, d.rev) for d in page.docs]
+        for node in descendants:
+            node.ancestors = [*edited.line, *node.ancestors[len(stored.line) :]]
+            if len(node.ancestors) > rules.DEPTH_MAX:
+                raise Invalid("parent", f"a node has at most {rules.DEPTH_MAX} ancestors")
+        return descendants
 
     def _check_groups(self, draft: Draft) -> None:
         names = list(draft.get("user_groups") or ())
@@ -224,7 +242,29 @@ class Catalog:
                 raise Invalid("user_groups", f"User group does not exist: {name}")
 
 
-def _load(tx: Tx, id: str) -> Node | None:
+class _Oversize(Exception):
+    """A hierarchy that one transaction does not hold."""
+
+
+def _apply(reader: Tx | Store, plan: Plan, actor: Actor, now: datetime, expect: Revs) -> tuple[list[Node], Node]:
+    """The nodes of a plan over what is stored, those that exist with their revision, and the root as it is stored."""
+    root_id = plan.leaves[0].id
+    docs = reader.load_many("node", [root_id, *plan.named])
+    if docs[0] is None:
+        raise NotFound("node", root_id)
+    stored = {d.key: from_body(d.body, d.rev) for d in docs if d is not None}
+    root = stored[root_id]
+    require_edit(actor, root)
+    if expect is not None and root.rev not in expect:
+        raise Stale(f"the node is at revision {root.rev}")
+    parent = None if root.parent is None else _load(reader, root.parent)
+    nodes = plan.apply(stored, parent, actor.username, now)
+    for node in stored.values():
+        require_edit(actor, node)
+    return nodes, root
+
+
+def _load(tx: Tx | Store, id: str) -> Node | None:
     doc = tx.load("node", id)
     return None if doc is None else from_body(doc.body, doc.rev)
 
@@ -239,20 +279,3 @@ def _require(tx: Tx, id: str, noun: str) -> Node:
 def _news(event_id: str, source: str, node: Node, previous: Node, quiet: bool) -> list[News]:
     news = node_news(event_id, source, node, previous)
     return [news._replace(body=None) if quiet else news]
-
-
-def _move(tx: Tx, stored: Node, edited: Node) -> Sequence[Node]:
-    """Put an edited node under its new parent and give the descendants that follow it, unchanged but for their line."""
-    if edited.parent == stored.parent:
-        return ()
-    rules.place(edited, None if edited.parent is None else _require(tx, edited.parent, "parent"))
-    where = (Where("ancestors", "contains", stored.id),)
-    page = tx.find("node", Scan(where, "received_at", MOVED_DESCENDANTS_MAX + 1))
-    if len(page.docs) > MOVED_DESCENDANTS_MAX:
-        raise Conflict(f"a node with more than {MOVED_DESCENDANTS_MAX} descendants cannot change its parent")
-    descendants = [from_body(d.body, d.rev) for d in page.docs]
-    for node in descendants:
-        node.ancestors = [*edited.line, *node.ancestors[len(stored.line) :]]
-        if len(node.ancestors) > rules.DEPTH_MAX:
-            raise Invalid("parent", f"a node has at most {rules.DEPTH_MAX} ancestors")
-    return descendants

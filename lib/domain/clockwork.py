@@ -35,6 +35,8 @@ class Clockwork:
     ids: Ids
     clock: Clock
     source: str
+    holds: Callable[[Tx, str], bool]
+    """Whether nodes below one are accepted and not stored yet."""
 
     def settle(self, node_ids: Sequence[str]) -> None:
         """Close what may close now that these nodes are done or closing: the nearest closing one of each line.
@@ -79,7 +81,7 @@ class Clockwork:
             if doc is None:
                 return False, []
             node = from_body(doc.body, doc.rev)
-            after = move(node, _has_pending(tx, node), now)
+            after = move(node, self._has_pending(tx, node), now)
             if after is None:
                 return False, []
             after.rev = tx.save("node", id, to_body(after))
@@ -87,15 +89,14 @@ class Clockwork:
 
         return self.ledger.write(now, work)
 
+    def _has_pending(self, tx: Tx, node: Node) -> bool:
+        """Whether any descendant is pending; asked only where the answer decides."""
+        if node.state not in ("available", "closing"):
+            return False
+        where = (Where("ancestors", "contains", node.id), Where("pending", "==", True))
+        return bool(tx.find("node", Scan(where, "received_at", 1)).docs) or self.holds(tx, node.id)
+
 
 def _parents_once(nodes: Sequence[Node]) -> set[tuple[str, ...]]:
     """The distinct lines of ancestors of done nodes: siblings need one look."""
     return {tuple(n.ancestors) for n in nodes if n.state == "done" and n.ancestors}
-
-
-def _has_pending(tx: Tx, node: Node) -> bool:
-    """Whether any descendant is pending; asked only where the answer decides."""
-    if node.state not in ("available", "closing"):
-        return False
-    where = (Where("ancestors", "contains", node.id), Where("pending", "==", True))
-    return bool(tx.find("node", Scan(where, "received_at", 1)).docs)

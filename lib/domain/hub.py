@@ -15,6 +15,7 @@ from lib.domain.journal import Journal
 from lib.domain.kv import Pairs
 from lib.domain.ledger import Ledger
 from lib.domain.letter import Letters
+from lib.domain.manifest import Manifests
 from lib.domain.relay import Relay
 from lib.domain.retention import Retention
 from lib.domain.search import Searcher
@@ -58,10 +59,12 @@ class Hub:
         ids = ids or Ids()
         self.store, self.bus, self.policy, self.clock = store, bus, policy, clock
         search = Searcher(store, policy.query_docs_max)
-        ledger = Ledger(store, bus, lambda news: self.relay.take(news))
-        self.clockwork = Clockwork(store, ledger, ids, clock, policy.source)
-        self.relay = Relay(store, bus, self.clockwork.settle)
-        self.nodes = Catalog(store, ledger, search, ids, policy.source)
+        is_noting = bus.carries and store.start_sending()
+        ledger = Ledger(store, bus, lambda news: self.relay.take(news), is_noting)
+        self.manifests = Manifests(store, ledger, ids, clock)
+        self.clockwork = Clockwork(store, ledger, ids, clock, policy.source, self.manifests.holds)
+        self.relay = Relay(store, bus, self.clockwork.settle, is_noting)
+        self.nodes = Catalog(store, ledger, self.manifests, search, ids, policy.source)
         self.journal = Journal(store, ledger, search, ids, policy.source)
         self.subscriptions = Subscriptions(store, bus.wake)
         self.retention = Retention(store)
@@ -76,7 +79,8 @@ class Hub:
 
     def sweep(self, now: datetime) -> dict[str, int]:
         """Everything the clock is due to do: repair what a crash left undone, then move nodes."""
-        return {"relayed": self.relay.repair(now), "moved": self.clockwork.sweep(now)}
+        relayed = self.relay.repair(now) + self.manifests.sweep(now)
+        return {"relayed": relayed, "moved": self.clockwork.sweep(now)}
 
     def tidy(self, now: datetime) -> dict[str, int]:
         """Let go of what is kept for a while only."""

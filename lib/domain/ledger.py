@@ -1,7 +1,8 @@
 """The ledger: a record and the news of it are one write.
 
-Every verb that changes anything goes through `write`: its work and the events it tells of are committed as one, each
-event with a small outbox entry that lives until the event was carried out and its node's relatives were settled.
+Every verb that changes anything goes through `write`: its work and the events it tells of are committed as one. What is
+still to be done after the commit has a small outbox entry that lives until then: the sending of an event, where neither
+the log itself is all the carrying there is nor notes what was sent, and the settling of its node's relatives.
 """
 
 from __future__ import annotations
@@ -56,11 +57,13 @@ class Done(Exception):
 
 @dataclass(slots=True)
 class Ledger:
-    """Writes to the store, wakes those who wait, and hands the news to the relay."""
+    """Writes to the store, wakes those who wait, and hands the news to the relay. `is_noting`: the log notes what was
+    sent (`Store.start_sending`)."""
 
     store: Store
     bus: Bus
     hand_over: Callable[[Sequence[News]], None]
+    is_noting: bool = False
 
     def write(self, now: datetime, work: Callable[[Tx], tuple[T, Sequence[News]]], once: Once | None = None) -> T:
         """Run `work` in a transaction; it gives its result and what is to be told. Raises what `work` raises.
@@ -86,13 +89,16 @@ class Ledger:
         result, news = self.store.transact(whole)
         for channel in {item.channel for item in news}:
             self.bus.wake(channel)
-        if left := self._left(news):
+        left = self._left(news)
+        if left or (news and self.is_noting):
             self.hand_over(left)
         return result
 
     def _left(self, news: Sequence[News]) -> Sequence[News]:
-        """What there is still to do for after the commit."""
-        return news if self.bus.carries else [n for n in news if n.settle is not None]
+        """What the outbox is to remember until it is done."""
+        if self.bus.carries and not self.is_noting:
+            return news
+        return [n for n in news if n.settle is not None]
 
 
 def _refuse_repetition(tx: Tx, once: Once) -> None:

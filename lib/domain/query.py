@@ -18,6 +18,7 @@ from lib.store import indexes
 from lib.store.port import (
     IN_VALUES_MAX,
     Where,
+    combinations_of,
 )
 
 Operator = Literal["eq", "ne", "lt", "lte", "gt", "gte", "in", "nin", "re"]
@@ -174,10 +175,13 @@ def plan(collection: indexes.Collection, filters: Sequence[Filter], order: str) 
 
 
 def _is_beyond(collection: indexes.Collection, where: Where, chosen: Sequence[Where], order: str) -> bool:
-    """Whether an equality cannot join the chosen ones: a second `contains`, or no shape of this order has its field."""
+    """Whether an equality cannot join the chosen ones: a second `contains`, too many values, or no shape of this order
+    has its field."""
     if where.op in RANGES.values():
         return False
     if where.op == "contains" and any(w.op == "contains" for w in chosen):
+        return True
+    if where.op == "in" and combinations_of((*chosen, where)) > IN_VALUES_MAX:
         return True
     return bool(order) and indexes.missing(collection, frozenset((where.field,)), frozenset(), order) is not None
 

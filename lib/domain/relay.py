@@ -1,5 +1,7 @@
 """The relay: carries committed events out, settles the relatives of their nodes, and empties the outbox.
 
+Where the log notes by itself what was sent (`Store.start_sending`), the outbox holds what is to be settled and no more.
+
 At home a pump thread calls `drain` whenever there is something; where no thread outlives a request, the request drains
 inline. Whatever a crash leaves behind, `repair` (part of the sweep) finds in the outbox and does again.
 """
@@ -36,11 +38,13 @@ class _Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Relay:
-    """Publishes from the outbox, at least once, in the order of the log."""
+    """Publishes what was committed, at least once, in the order of the log. `is_noting`: the log notes what was
+    sent."""
 
     store: Store
     bus: Bus
     settle: Callable[[Sequence[str]], None]
+    is_noting: bool = False
     inline: bool = True
     _waiting: deque[_Entry] = field(default_factory=deque)
     _ready: threading.Event = field(default_factory=threading.Event)
@@ -70,7 +74,12 @@ class Relay:
             log.exception("outbox: left to the sweep")
 
     def drain(self) -> None:
-        """Carry out everything taken so far. What fails stays in the outbox for `repair`."""
+        """Carry out everything taken so far. What fails stays in the outbox, or noted in the log, for `repair`."""
+        if self.is_noting:
+            try:
+                self.store.send(self._publish)
+            except Unavailable as error:
+                log.warning("log: events stay for the sweep to send: %s", error)
         while self._waiting:
             batch: list[_Entry] = []
             while self._waiting and len(batch) < BATCH_MAX:
@@ -81,10 +90,11 @@ class Relay:
                 log.warning("outbox: %d entries stay for the sweep: %s", len(batch), error)
 
     def repair(self, now: datetime, grace: timedelta = GRACE) -> int:
-        """Carry out what a crash left in the outbox; gives the number of entries done. A lone process that starts has
-        no others to give a grace to."""
-        scan = Scan((Where("at", "<=", stamp(now - grace)),), "at", BATCH_MAX)
-        done = 0
+        """Carry out what a crash left in the log or the outbox; gives the number of entries done. A lone process that
+        starts has no others to give a grace to."""
+        before = now - grace
+        scan = Scan((Where("at", "<=", stamp(before)),), "at", BATCH_MAX)
+        done = self.store.repair(before, self._publish if self.is_noting else None)
         while done < REPAIR_MAX:
             docs = self.store.find("outbox", scan).docs
             if not docs:
@@ -104,10 +114,14 @@ class Relay:
         self.store.transact(lambda tx: tx.drop("outbox", key))
         return True
 
+    def _publish(self, events: Sequence[Event]) -> None:
+        self.bus.publish([message(e) for e in events])
+
     def _carry(self, batch: Sequence[_Entry]) -> None:
-        docs = [d for d in self.store.load_many("event", [e.key for e in batch]) if d is not None]
-        events = [Event(d.body["seq"], d.body["channel"], d.body["at"], d.key, d.body) for d in docs]
-        self.bus.publish([message(e) for e in sorted(events, key=lambda e: e.seq)])
+        if not self.is_noting:
+            docs = [d for d in self.store.load_many("event", [e.key for e in batch]) if d is not None]
+            events = [Event(d.body["seq"], d.body["channel"], d.body["at"], d.key, d.body) for d in docs]
+            self._publish(sorted(events, key=lambda e: e.seq))
         self.settle([e.settle for e in batch if e.settle is not None])
 
         def forget(tx: Tx) -> None:

@@ -3,15 +3,20 @@
 sqlite:///var/hub.db       a file, relative to the working directory
 sqlite:////srv/hub.db      a file, absolute
 sqlite://                  in memory: gone when the store closes
+firestore://PROJECT[/DATABASE]    a Firestore database in native mode, by the credentials of the environment
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from lib.clock import Clock, now
 from lib.errors import Invalid
 from lib.store.port import Store
+
+_KNOWN = "use sqlite:///file.db, sqlite:////absolute/file.db, sqlite:// or firestore://project[/database]"
+_FIRESTORE = re.compile(r"[a-z][a-z0-9.:-]{2,62}(/(\(default\)|[a-z][a-z0-9-]{2,62}))?")
 
 
 def open_store(url: str, *, clock: Clock = now) -> Store:
@@ -24,6 +29,9 @@ def open_store(url: str, *, clock: Clock = now) -> Store:
         if path:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         return SqliteStore(path, clock=clock)
-    raise Invalid(
-        "HUB_STORE", f"names no store: {url!r}; use sqlite:///file.db, sqlite:////absolute/file.db or sqlite://"
-    )
+    if scheme == "firestore" and _FIRESTORE.fullmatch(rest):
+        from lib.store.firestore import FirestoreStore
+
+        project, _, database = rest.partition("/")
+        return FirestoreStore(project, database or "(default)", clock=clock)
+    raise Invalid("HUB_STORE", f"names no store: {url!r}; {_KNOWN}")

@@ -8,7 +8,7 @@ Limits (`Invalid` names the one exceeded):
     KEY_BYTES_MAX       a key is 1 to 1,500 bytes of UTF-8, without `/`, not `.` or `..`, not `__x__`
     BODY_BYTES_MAX      a body as JSON, in bytes
     WRITES_MAX          writes of one transaction, unless the store's own `writes_max` says more
-    IN_VALUES_MAX       values of one `in`
+    IN_VALUES_MAX       values of one `in`, and of all `in` of a scan multiplied
     PAGE_DOCS_MAX       documents of one page of `find`, events of one `read`
 """
 
@@ -16,8 +16,10 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import orjson
@@ -70,6 +72,10 @@ class Event(NamedTuple):
     at: str
     key: str
     body: Body
+
+
+Publish = Callable[[Sequence[Event]], None]
+"""Takes committed events of one channel, in order. Raises Unavailable for what could not be handed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,11 @@ class Store(Protocol):
     microseconds, so that an event loop need not leave it to a thread."""
 
     writes_max: int
+    """Most writes of one transaction."""
+    bytes_max: int
+    """What one transaction may write, as `weigh` has it; past that it raises TooLarge."""
+    is_expiring: bool
+    """Whether documents past the age of their collection go by themselves."""
     is_near: bool
 
     def load(self, collection: str, key: str) -> Doc | None:
@@ -162,8 +173,23 @@ class Store(Protocol):
     def last(self, channel: str) -> int:
         """The seq of the channel's newest event; 0 when it has none."""
 
+    def weigh(self, collection: str, key: str, body: Body) -> int:
+        """What writing this body takes of `bytes_max`."""
+
     def generation(self) -> object:
-        """A value that differs after any commit, this process's or another's; equal values mean nothing changed."""
+        """A value that differs after any commit, this process's or another's; equal values mean nothing changed. A
+        store that cannot tell cheaply gives another value each time."""
+
+    def start_sending(self) -> bool:
+        """From now on the log notes of every event whether it was sent; False where the log cannot, and whoever sends
+        keeps an outbox."""
+
+    def send(self, publish: Publish) -> None:
+        """Send the events that this process committed since, at least once, in the order of their channel."""
+
+    def repair(self, before: datetime, publish: Publish | None) -> int:
+        """Finish what killed processes left of events committed before then: make them readable, and send them if
+        sending was started; gives how many."""
 
     def close(self) -> None: ...
 
@@ -197,6 +223,11 @@ def check_key(key: str) -> None:
         raise Invalid("key", "must be Unicode text")
 
 
+def combinations_of(wheres: Sequence[Where]) -> int:
+    """How many combinations of values the `in` conditions make."""
+    return math.prod(len(w.value) for w in wheres if isinstance(w.value, tuple))
+
+
 def check_scan(scan: Scan) -> None:
     """Refuse a scan beyond the port's limits."""
     if not 1 <= scan.limit <= PAGE_DOCS_MAX:
@@ -206,5 +237,7 @@ def check_scan(scan: Scan) -> None:
     for where in scan.where:
         if where.op == "in" and not (isinstance(where.value, tuple) and 1 <= len(where.value) <= IN_VALUES_MAX):
             raise Invalid(where.field, f"`in` takes 1 to {IN_VALUES_MAX} values")
+    if combinations_of(scan.where) > IN_VALUES_MAX:
+        raise Invalid("where", f"the values of all `in` make at most {IN_VALUES_MAX} combinations")
     if sum(w.op == "contains" for w in scan.where) > 1:
         raise Invalid("where", "at most one `contains` a scan")

@@ -18,15 +18,16 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from lib.clock import Clock, now
 from lib.errors import Invalid, Unavailable
 from lib.store.indexes import COLLECTIONS, EVENT, Collection
-from lib.store.port import PAGE_DOCS_MAX, Doc, Event, Page, Scan, Tx, Where
+from lib.store.port import PAGE_DOCS_MAX, Body, Doc, Event, Page, Publish, Scan, Tx, Where
 from lib.store.sqlite_scan import count_sql
-from lib.store.sqlite_schema import Schema, prepare
+from lib.store.sqlite_schema import Schema, encode_body, prepare
 from lib.store.sqlite_tx import SqliteTx, find_rows, is_outage, load_row, load_rows, look_through, read_doc
 from lib.store.sqlite_writer import Writer
 
@@ -36,6 +37,7 @@ BUSY_TIMEOUT_S = 15.0
 """How long to wait for another process's transaction before answering Unavailable."""
 
 WRITES_MAX = 1_000_000
+BYTES_MAX = 1_000_000_000
 IDLE_READERS_MAX = 16
 STATEMENTS_CACHED = 512
 CHECKPOINT_PAGES = 8000
@@ -61,6 +63,8 @@ class SqliteStore:
     """
 
     writes_max = WRITES_MAX
+    bytes_max = BYTES_MAX
+    is_expiring = False
     is_near = True
 
     def __init__(
@@ -131,6 +135,19 @@ class SqliteStore:
         self._check()
         with self._witness_gate, _translated():
             return self._witness.execute("PRAGMA data_version").fetchone()[0]
+
+    def weigh(self, collection: str, key: str, body: Body) -> int:
+        return len(encode_body(body))
+
+    def start_sending(self) -> bool:
+        return False
+
+    def send(self, publish: Publish) -> None:
+        """Nothing: the outbox tells what is to be sent."""
+
+    def repair(self, before: datetime, publish: Publish | None) -> int:
+        """Nothing: an event and its number are one write."""
+        return 0
 
     def transact(self, work: Callable[[Tx], T]) -> T:
         self._check()

@@ -11,11 +11,13 @@ import pytest
 from lib.clock import Clock
 from lib.store.port import Store
 from lib.store.sqlite import SqliteStore
+from tests import firestore
 
 Opener = Callable[[Path, Clock], Store]
 
 STORES: dict[str, Opener] = {
     "sqlite": lambda folder, clock: SqliteStore(str(folder / "store.db"), clock=clock),
+    "firestore": lambda folder, clock: firestore.open_store(firestore.database_of(str(folder)), clock=clock),
 }
 
 

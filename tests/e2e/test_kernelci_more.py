@@ -14,7 +14,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from .conftest import OVER_BOTH
 from .player import Player, Refused, TimeoutService, soon, until
+
+pytestmark = pytest.mark.parametrize("hub_folder", OVER_BOTH, indirect=True)
 
 STREAMS = 300
 
@@ -287,11 +290,3 @@ def test_hundreds_of_idle_streams_hold_no_threads_and_no_stop(server, lab):
     finally:
         for stream in streams:
             stream.close()
-
-
-@pytest.mark.full
-def test_a_function_ends_a_stream_and_the_client_comes_back(deploy):
-    url = deploy("pubsub")
-    began = time.monotonic()
-    reply = requests.get(f"{url}/latest/events/stream?after=0", timeout=30)
-    assert reply.text.startswith("retry: 1000\n") and 1.5 < time.monotonic() - began < 8

@@ -8,7 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 
+from .conftest import OVER_BOTH
 from .player import Player, Refused, soon, until
+
+pytestmark = pytest.mark.parametrize("hub_folder", OVER_BOTH, indirect=True)
 
 TESTS = 3000
 REVISION = {

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 OURS = ("lib", "functions", "schemas", "infra", "main", "tests")
-LEAVES = ("lib.errors", "lib.clock", "lib.ids", "lib.waiting")
+LEAVES = ("lib.errors", "lib.clock", "lib.ids", "lib.waiting", "lib.tally")
 PORTS = ("lib.store.port", "lib.messaging.port", "lib.auth.port", "lib.outbound.port")
 
 
@@ -63,7 +63,8 @@ PLACES = (
     Place("functions.room", (), CLOUD + DATA),
     Place("functions.output", (), CLOUD + DATA),
     Place("functions*", ("functions*", "lib.*", "schemas*"), DATA),
-    Place("infra*", ("infra*", "lib.store.indexes", "schemas*", "functions.routes", "functions.wiring"), DATA),
+    Place("infra*", ("infra*", "lib.store.indexes", "lib.store.firestore_index", "schemas*", "functions.routes",
+                     "functions.wiring"), DATA),
     Place("main", ("functions*",), CLOUD + DATA),
 )  # fmt: skip
 
@@ -139,6 +140,7 @@ def test_imports_go_one_way(name):
     ("lib.store.sqlite", "from lib.domain.node import Node"),
     ("lib.store.sqlite", "from lib.auth.local import LocalAuth"),
     ("lib.store.sqlite", "import os\nos.environ['A']"),
+    ("lib.store.firestore", "from tests.emulators.firestore import start"),
     ("lib.store.open", "from lib.messaging.sqlite import SqliteBus"),
     ("lib.dialects.wire", "from lib.domain.hub import Hub"),
     ("lib.dialects.lava.codec", "from lib.dialects.kernelci import codec"),

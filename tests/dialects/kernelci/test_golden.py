@@ -6,6 +6,8 @@ answered. `<name>` stands for the id of a user or node of `given`, `<id1>`, `<id
 in the order they are first shown, `<event1>` … for the ids of events, `<next1>` … for the cursors of pages,
 `<verify token of name>` and `<reset token of name>` for what a letter to a user of `given` holds at the start. Key
 order counts. `shows` names further headers of a reply that are part of the case. The clock stands at build.NOW.
+
+Every store gives the same bytes: the cases run over SQLite, and over Firestore again.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from typing import Any
 import pytest
 
 from lib.domain.account import from_body, to_body
+from lib.store.sqlite import SqliteStore
+from tests import firestore
 from tests.build import register
 
 CASES = Path(__file__).parent / "cases"
@@ -25,6 +29,13 @@ SHOWN_HEADERS = ("allow", "location", "www-authenticate", "x-nodes-window")
 WIDTH = 116
 
 ALL = [(file, i, case) for file in sorted(CASES.glob("*.json")) for i, case in enumerate(json.loads(file.read_text()))]
+
+
+RUNS = [
+    pytest.param(store, *case, id=f"{store}: {case[0].stem}: {case[2]['name']}")
+    for store in ("sqlite", "firestore")
+    for case in ALL
+]
 
 
 class Names:
@@ -57,6 +68,17 @@ class Names:
         for name, real in self.by_name.items():
             text = text.replace(real, f"<{name}>")
         return text
+
+
+@pytest.fixture
+def store(request, clock, tmp_path):
+    if request.param == "sqlite":
+        store = SqliteStore("", clock=clock, rehearse=True)
+    else:
+        # Numbered from 1, as SQLite does it.
+        store = firestore.open_store(firestore.database_of(str(tmp_path)), clock=clock, next_seq=lambda: 1)
+    yield store
+    store.close()
 
 
 @pytest.fixture
@@ -116,8 +138,8 @@ def deactivate(hub, id):
     hub.store.transact(work)
 
 
-@pytest.mark.parametrize(("file", "index", "case"), ALL, ids=[f"{file.stem}: {case['name']}" for file, _, case in ALL])
-def test_case(file, index, case, play, request):
+@pytest.mark.parametrize(("store", "file", "index", "case"), RUNS, indirect=["store"])
+def test_case(store, file, index, case, play, request):
     replies = play(case)
     if request.config.getoption("--update-golden"):
         rewrite(file, index, replies)
