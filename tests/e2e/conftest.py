@@ -158,9 +158,9 @@ class Deploy:
     def __init__(self, store: str, start: Callable[..., str]) -> None:
         self.store, self._start = store, start
 
-    def __call__(self, target: str, **env: str) -> str:
-        """Start one; gives its URL."""
-        return self._start(target, **env)
+    def __call__(self, target: str, source: str = "main.py", **env: str) -> str:
+        """Start one of the functions in a file of this repository; gives its URL."""
+        return self._start(target, source, **env)
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_the_log_line_of_a_request_says_what_it_cost(desk):
     desk.clock.advance(seconds=2)
     headers = {"authorization": f"Bearer {desk.token}"}
     edge.answer(Request("GET", "/whoami", "", headers, b"", desk.clock(), "r"))
-    body = b'{"kind":"checkout","name":"c","path":["c"],"data":{"kernel_revision":{"tree":"t"}}}'
+    body = b'{"kind":"checkout","name":"c","path":["c"]}'
     more = {**headers, "content-type": "application/json"}
     edge.answer(Request("POST", "/node", "", more, body, desk.clock(), "r"))
     edge.answer(Request("GET", "/nothing", "", headers, b"", desk.clock(), "r"))
