@@ -6,6 +6,7 @@
 - `http`: answer(): route, limit, authenticate, run, log one line, count, catch all
 - `routes`, `table`: which dialect is mounted where, the slices; the matching
 - `own`, `jobs`, `pages`: what belongs to no wire language; what runs by the clock; the web pages
+- `events`, `push`: what is pushed here and done with it; the forms it comes in
 - `settings`, `wiring`: the environment; settings → adapters → Hub, built on first use
 - `local`, `admin`, `output`: `make serve`; the command line; what both say
 - `openapi`: the description of the surface, from the table

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from functions.http import Edge, Held
 from functions.room import Room
 from functions.table import Found, Match
-from lib.dialects.wire import Feed, Headers, Reply, Request
+from lib.dialects.wire import Access, Feed, Headers, Reply, Request
 from lib.errors import Invalid, Refusal, TooLarge
 from lib.waiting import Fiber
 
@@ -149,9 +149,11 @@ class AsgiShell:
                 request.body = await line.body(route.body_bytes_max, headers.get("content-length", ""))
             except Refusal as error:
                 return self._edge.refuse(request, match, error)
-        if route.quick:
+        # A visitor's token is shown to its authority, which takes longer than the event loop may.
+        is_swift = route.access is Access.PUBLIC or not self._edge.hub.has_visitors
+        if route.quick and is_swift:
             return self._edge.answer(request, match)
-        if route.brief and len(request.body) <= BRIEF_BODY_BYTES_MAX:
+        if route.brief and is_swift and len(request.body) <= BRIEF_BODY_BYTES_MAX:
             return await self._aside(request, match)
         return await self._in(self._pool, self._edge.answer, request, match)
 

@@ -11,12 +11,13 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from time import perf_counter
 
 from functions import own
 from functions.table import Bound, Found, Match, Missed, Table
+from lib.auth.port import Oidc
 from lib.dialects.wire import Access, Reply, Request, Wait, status_of
 from lib.domain.access import Actor
 from lib.domain.hub import Hub
@@ -68,6 +69,20 @@ class _Call:
     bound: Bound | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Robots:
+    """The service accounts that may use a route, by the access it asks for. Without `oidc` none may."""
+
+    oidc: Oidc | None = None
+    allowed: Mapping[Access, frozenset[str]] = field(default_factory=dict)
+
+    def admit(self, token: str, access: Access, now: datetime) -> Actor | None:
+        """The account a token stands for, if it is one of those."""
+        accounts = self.allowed.get(access)
+        account = self.oidc.check(token, now, accounts) if self.oidc is not None and accounts else None
+        return None if account is None else Actor(account, account, account)
+
+
 class Edge:
     """Answers requests with the hub it is given. One a process; safe to share between threads."""
 
@@ -77,8 +92,10 @@ class Edge:
         table: Table,
         counts: Counts | None = None,
         say: Callable[[str], object] | None = None,
+        robots: Robots = Robots(),
     ) -> None:
         self.hub = hub
+        self._robots = robots
         self.table = table
         self.counts = counts if counts is not None else Counts()
         self._say = say or log.info
@@ -116,12 +133,15 @@ class Edge:
 
     def _admit(self, request: Request, bound: Bound) -> Actor:
         """The caller, once it has the standing the route asks for."""
-        token = bound.dialect.credential(request)
-        actor = self.hub.accounts.actor_of(token, request.now) if token else None
+        token, access = bound.dialect.credential(request), bound.route.access
+        if token is None:
+            raise Unauthenticated
+        if (robot := self._robots.admit(token, access, request.now)) is not None:
+            return robot
+        actor = self.hub.accounts.actor_of(token, request.now) if access is not Access.PUSH else None
         if actor is None:
             raise Unauthenticated
-        access = bound.route.access
-        if access is Access.SUPER and not actor.is_superuser:
+        if access in (Access.SUPER, Access.SCHEDULER) and not actor.is_superuser:
             raise Forbidden
         if access is Access.VERIFIED and not actor.is_verified:
             raise Forbidden
@@ -178,6 +198,8 @@ class Edge:
         ms = (perf_counter() - call.began) * 1000
         actor = quoted(request.actor.username) if request.actor is not None else "-"
         line = f"method={method} route={call.label} status={status} ms={ms:.1f} actor={actor} request={request.id}"
+        if request.remarks:
+            line += "".join(f" {name}={quoted(value)}" for name, value in request.remarks.items())
         if error is None:
             self._say(line)
         else:

@@ -65,11 +65,11 @@ def tidy(request: Request, hub: Hub) -> Reply:
 
 ROUTES = (
     Route(
-        "POST", "/jobs/sweep", sweep, "sweep", Access.SUPER, body_bytes_max=4096, gives=dict[str, int],
+        "POST", "/jobs/sweep", sweep, "sweep", Access.SCHEDULER, body_bytes_max=4096, gives=dict[str, int],
         summary="Move the nodes whose time has come; answers how many entries were relayed and nodes moved",
     ),
     Route(
-        "POST", "/jobs/tidy", tidy, "sweep", Access.SUPER, body_bytes_max=4096, gives=dict[str, int],
+        "POST", "/jobs/tidy", tidy, "sweep", Access.SCHEDULER, body_bytes_max=4096, gives=dict[str, int],
         summary="Drop what is past its time and subscriptions nobody polls; answers how many",
     ),
 )  # fmt: skip

@@ -24,6 +24,8 @@ _STANDING = {
     Access.USER: "Needs a token of an active user.",
     Access.VERIFIED: "Needs a token of a verified user.",
     Access.SUPER: "Needs a token of a superuser.",
+    Access.SCHEDULER: "Needs a token of a superuser, or one that Google signed for a service account of the scheduler.",
+    Access.PUSH: "Needs a token that Google signed for a service account which pushes.",
 }
 
 

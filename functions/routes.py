@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from functions import jobs, own, pages
+from functions import events, jobs, own, pages
 from functions.table import Bound, Missed, Table
 from lib.dialects import kernelci
 from lib.dialects.wire import Dialect, Reply, Request, Route
 from lib.domain.hub import Hub
 
-SLICES = ("node", "user", "query", "pubsub", "pages", "sweep")
+SLICES = ("node", "user", "query", "pubsub", "pages", "sweep", "on_event")
 """The deployable functions beside `hub`; `main.py` names each."""
 WHOLE = "hub"
 
@@ -41,7 +41,11 @@ class Mount(NamedTuple):
 
 OWN = Dialect(
     "hub",
-    (Route("GET", "/", root, "pages", quick=True, summary="The index page, or a greeting"), *jobs.ROUTES),
+    (
+        Route("GET", "/", root, "pages", quick=True, summary="The index page, or a greeting"),
+        *jobs.ROUTES,
+        *events.ROUTES,
+    ),
     own.credential,
     own.refuse,
 )

@@ -20,6 +20,10 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 ALGORITHMS = ("HS256", "HS384", "HS512")
+ACCOUNTS_MAX = 20
+"""Most service accounts of one setting."""
+EMULATOR = "FIREBASE_AUTH_EMULATOR_HOST"
+"""Makes Firebase's libraries take any token, forged ones too, and ask a server of its choice about accounts."""
 KEEP_ALIVE_S_MAX = 3600
 """A poll is never held longer, whatever KEEP_ALIVE_PERIOD says: nobody waits for an answer for ever."""
 SECRET_BYTES_WANTED = 32
@@ -50,6 +54,10 @@ class Settings:
     token_expires_s: int | None
     keep_alive: timedelta
     source: str
+    oidc_audience: str = ""
+    push_accounts: frozenset[str] = frozenset()
+    scheduler_accounts: frozenset[str] = frozenset()
+    firebase_project: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -97,6 +105,25 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _audience(text: str) -> str:
+    _http_url(text)
+    # As it is: what tokens say is compared to the letter.
+    return text
+
+
+def _accounts(text: str) -> frozenset[str]:
+    names = {name.strip().lower() for name in text.split(",")} - {""}
+    if len(names) > ACCOUNTS_MAX or not all(re.fullmatch(r"[^@\s]+@[^@\s]+", name) for name in names):
+        raise ValueError(f"must be a list of at most {ACCOUNTS_MAX} e-mail addresses, with commas between")
+    return frozenset(names)
+
+
+def _project(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", text):
+        raise ValueError("must be the id of a project, like my-project-1a2b3")
+    return text
+
+
 def _algorithm(text: str) -> str:
     if text not in ALGORITHMS:
         raise ValueError(f"must be one of {', '.join(ALGORITHMS)}")
@@ -137,6 +164,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("KEEP_ALIVE_PERIOD", "45", "seconds", "how long a poll idles before it answers BEEP; 0: an hour",
             _keep_alive),
     Setting("CLOUD_EVENTS_SOURCE", "https://api.kernelci.org/", "URI", "`source` of the hub's events"),
+    Setting("HUB_OIDC_AUDIENCE", "", "URL", "what tokens of service accounts must be made for; unset: none is accepted",
+            _audience),
+    Setting("HUB_PUSH_ACCOUNTS", "", "emails", "service accounts that may push to `/on_event`, with commas between",
+            _accounts),
+    Setting("HUB_SCHEDULER_ACCOUNTS", "", "emails", "service accounts that may call `/jobs/…`, with commas between",
+            _accounts),
+    Setting("HUB_FIREBASE_PROJECT", "", "name", "the Firebase project whose users are accepted too; unset: none",
+            _project),
 )  # fmt: skip
 
 UNUSED: Mapping[str, str] = {
@@ -159,9 +194,24 @@ def read(environ: Mapping[str, str] | None = None, dotenv: str | Path = ".env") 
             found[setting.name] = text if setting.parse is str or not text else setting.parse(text.strip())
         except ValueError as error:
             faults.append(f"{name} {error}")
+    faults += _contradictions(given)
     if faults:
         raise Faulty(faults)
     return _assemble(found, notes=_notes(given))
+
+
+def _contradictions(given: Mapping[str, str]) -> list[str]:
+    """What is right by itself and wrong together."""
+    faults = [
+        f"{name} needs HUB_OIDC_AUDIENCE"
+        for name in ("HUB_PUSH_ACCOUNTS", "HUB_SCHEDULER_ACCOUNTS")
+        if name in given and "HUB_OIDC_AUDIENCE" not in given
+    ]
+    if EMULATOR in given and "HUB_FIREBASE_PROJECT" in given:
+        faults.append(
+            f"{EMULATOR} switches the verification of Firebase's tokens off: unset it, or HUB_FIREBASE_PROJECT"
+        )
+    return faults
 
 
 def _from_file(path: str | Path) -> dict[str, str]:
@@ -190,6 +240,10 @@ def _assemble(found: Mapping[str, Any], notes: tuple[str, ...]) -> Settings:
         token_expires_s=expires_s or None,
         keep_alive=found["KEEP_ALIVE_PERIOD"],
         source=found["CLOUD_EVENTS_SOURCE"],
+        oidc_audience=found["HUB_OIDC_AUDIENCE"],
+        push_accounts=found["HUB_PUSH_ACCOUNTS"] or frozenset(),
+        scheduler_accounts=found["HUB_SCHEDULER_ACCOUNTS"] or frozenset(),
+        firebase_project=found["HUB_FIREBASE_PROJECT"],
         notes=notes,
     )
 

@@ -14,11 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from functions import output, routes
-from functions.http import Counts, Edge
+from functions.http import Counts, Edge, Robots
 from functions.settings import Faulty, Settings, read
-from lib.auth.open import open_auth
+from lib.auth.open import open_auth, open_oidc, open_visitors
+from lib.auth.port import Fetch
 from lib.clock import Clock
 from lib.clock import now as wall_clock
+from lib.dialects.wire import Access
 from lib.domain.hub import Hub, Policy
 from lib.messaging.open import open_bus
 from lib.store.open import open_store
@@ -31,14 +33,20 @@ class Wiring:
     """One process's Hub and its edges, made from its settings when first asked for."""
 
     def __init__(
-        self, settings: Settings, clock: Clock = wall_clock, say: Callable[[str], object] | None = None
+        self,
+        settings: Settings,
+        clock: Clock = wall_clock,
+        say: Callable[[str], object] | None = None,
+        fetch: Fetch | None = None,
     ) -> None:
         self.settings = settings
         self._clock = clock
         self._say = say
+        self._fetch = fetch
         self._lock = threading.RLock()
         self._hub: Hub | None = None
         self._edges: dict[str, Edge] = {}
+        self._robots: Robots | None = None
         self.counts = Counts()
 
     @property
@@ -55,7 +63,17 @@ class Wiring:
         if edge is not None:
             return edge
         with self._lock:
-            return self._edges.setdefault(slice, Edge(self.hub, routes.table(slice), self.counts, self._say))
+            if self._robots is None:
+                self._robots = self._find_robots()
+            made = Edge(self.hub, routes.table(slice), self.counts, self._say, self._robots)
+            return self._edges.setdefault(slice, made)
+
+    def _find_robots(self) -> Robots:
+        settings = self.settings
+        if not settings.oidc_audience:
+            return Robots()
+        allowed = {Access.PUSH: settings.push_accounts, Access.SCHEDULER: settings.scheduler_accounts}
+        return Robots(open_oidc(settings.oidc_audience, self._fetch), allowed)
 
     def _build(self) -> Hub:
         settings = self.settings
@@ -67,6 +85,7 @@ class Wiring:
             expires_s=settings.token_expires_s,
             unified_secret=settings.unified_secret,
         )
+        visitors = open_visitors(settings.firebase_project) if settings.firebase_project else None
         store = open_store(settings.store, clock=self._clock)
         try:
             bus = open_bus(settings.bus, settings.store)
@@ -74,10 +93,11 @@ class Wiring:
             store.close()
             raise
         policy = Policy(source=settings.source, keep_alive=settings.keep_alive)
-        return Hub(store, bus, auth, clock=self._clock, policy=policy)
+        return Hub(store, bus, auth, visitors, clock=self._clock, policy=policy)
 
 
 _shared: list[Wiring] = []
+"""At most one. Whoever starts the process may put one of his own making here before the first request."""
 _shared_lock = threading.Lock()
 
 

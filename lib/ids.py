@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import random
 import re
 import secrets
@@ -16,6 +18,13 @@ NODE_ID = re.compile(r"[0-9a-f]{24}\Z")
 def is_node_id(text: object) -> bool:
     """Whether `text` is a well-formed record id: 24 lower-case hex digits (kernelci.md 3, id format)."""
     return isinstance(text, str) and NODE_ID.match(text) is not None
+
+
+def derived(*parts: str) -> str:
+    """The event id that belongs to these texts and no others: always the same, in the form of a UUID (version 8)."""
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()
+    value = int.from_bytes(digest[:16], "big") & ~(0xF << 76 | 0x3 << 62) | 0x8 << 76 | 0x2 << 62
+    return str(uuid.UUID(int=value))
 
 
 class Ids:

@@ -18,12 +18,10 @@ import bcrypt
 import jwt
 from jwt.types import Options
 
-from lib.auth.port import Claims
+from lib.auth.port import TOKEN_CHARS_MAX, Claims
 
 AUDIENCE = "fastapi-users:auth"
 """`aud` of a session token. Tokens for other purposes (invite, reset) carry another one, or none."""
-TOKEN_CHARS_MAX = 8192
-"""A longer token is refused unread."""
 KNOWN_MAX = 4096
 """Most tokens remembered as genuine."""
 HASHES_AT_ONCE = 4

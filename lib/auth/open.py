@@ -1,8 +1,8 @@
-"""Makes the auth adapter that a deployment asks for. Called by `functions.wiring` and by tests, nowhere else."""
+"""Makes the auth adapters that a deployment asks for. Called by `functions.wiring` and by tests, nowhere else."""
 
 from __future__ import annotations
 
-from lib.auth.port import Auth
+from lib.auth.port import Auth, Fetch, Oidc, Visitors
 
 
 def open_auth(
@@ -18,3 +18,17 @@ def open_auth(
 
     keys = [secret_key] if not unified_secret else [secret_key, unified_secret]
     return LocalAuth(keys, algorithm=algorithm, expires_s=expires_s)
+
+
+def open_oidc(audience: str, fetch: Fetch | None = None) -> Oidc:
+    """Google service accounts, by tokens made for `audience`. `fetch` gets certificates another way than over HTTPS."""
+    from lib.auth.oidc import GoogleOidc
+
+    return GoogleOidc(audience) if fetch is None else GoogleOidc(audience, fetch)
+
+
+def open_visitors(firebase_project: str) -> Visitors:
+    """The users of a Firebase project."""
+    from lib.auth.firebase import FirebaseVisitors
+
+    return FirebaseVisitors(firebase_project)

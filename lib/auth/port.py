@@ -1,12 +1,21 @@
-"""The auth port: passwords and tokens. It knows crypto and claims, never a user record."""
+"""The auth ports: passwords and tokens. They know crypto and claims, never a user record.
+
+`Auth` is the hub's own. `Oidc` tells the cloud's service accounts, `Visitors` the users of another authority; both
+verify what others signed, with certificates that are fetched.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
+
+TOKEN_CHARS_MAX = 8192
+"""A longer token is refused unread."""
 
 Claims = Mapping[str, Any]
+Fetch = Callable[[str], tuple[bytes, Mapping[str, str]]]
+"""What a URL holds: its body and its headers, by lower-case name. Raises Unavailable."""
 
 
 class Auth(Protocol):
@@ -27,3 +36,33 @@ class Auth(Protocol):
 
     def check(self, token: str, now: datetime) -> Claims | None:
         """The claims of a token that is genuine and in force, else None. Never raises for what a client sent."""
+
+
+class Oidc(Protocol):
+    """Tells Google service accounts by the tokens that Google signs for them."""
+
+    def check(self, token: str, now: datetime, accounts: Collection[str]) -> str | None:
+        """The e-mail of the service account whose token this is: genuine, in force, made for us, and one of
+        `accounts`; else None. Never raises for what a client sent; raises Unavailable when the certificates cannot be
+        had."""
+
+
+class Visitor(NamedTuple):
+    """Somebody another authority vouches for. `subject` never changes there and is never given anew; `email` was
+    verified there. `groups` and `is_superuser` are what it grants now."""
+
+    authority: str
+    subject: str
+    username: str
+    email: str
+    groups: frozenset[str] = frozenset()
+    is_superuser: bool = False
+
+
+class Visitors(Protocol):
+    """Verifies the tokens of users of another authority."""
+
+    def check(self, token: str, now: datetime) -> Visitor | None:
+        """Whose token this is: genuine, in force, made for us and not revoked; else None. Never raises for what a
+        client sent; raises Unavailable when the authority cannot be asked. It may ask over the network, so an event
+        loop must not call it."""

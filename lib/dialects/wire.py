@@ -36,7 +36,8 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(slots=True)
 class Request:
-    """One request as the edge hands it in. Header names are lower-case; `now` is the one reading of the clock."""
+    """One request as the edge hands it in. Header names are lower-case; `now` is the one reading of the clock.
+    `remarks` are the handler's to set: they go into the request's log line."""
 
     method: str
     path: str
@@ -48,6 +49,7 @@ class Request:
     base_url: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
     actor: Actor | None = None
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def query(self) -> list[tuple[str, str]]:
@@ -111,12 +113,15 @@ class Feed:
 
 
 class Access(Enum):
-    """Who may use a route. Anything stricter (who may edit which record) is the domain's."""
+    """Who may use a route. Anything stricter (who may edit which record) is the domain's. `SCHEDULER` and `PUSH` are
+    service accounts of the cloud, known by their OpenID Connect tokens."""
 
     PUBLIC = "any"
     USER = "user"
     VERIFIED = "verified"
     SUPER = "super"
+    SCHEDULER = "super or scheduler"
+    PUSH = "push"
 
 
 Handler = Callable[[Request, "Hub"], "Reply | Wait"]
@@ -227,11 +232,16 @@ def decode_json(request: Request) -> Any:
         raise errors.Malformed([problem("model_attributes_type", ["body"], "Input should be a JSON object", text)])
     if not request.body:
         raise errors.Malformed([problem("missing", ["body"], "Field required", None)])
+    return decode_json_text(request.body)
+
+
+def decode_json_text(text: bytes) -> Any:
+    """The value of a JSON text. Raises Malformed."""
     try:
-        value = orjson.loads(request.body)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise errors.Malformed([problem("json_invalid", ["body", error.pos], "JSON decode error", {})]) from error
-    if request.body.count(b"[") + request.body.count(b"{") > JSON_DEPTH_MAX and _is_too_deep(value):
+    if text.count(b"[") + text.count(b"{") > JSON_DEPTH_MAX and _is_too_deep(value):
         raise errors.Malformed(
             [problem("json_invalid", ["body"], f"JSON nested deeper than {JSON_DEPTH_MAX} levels", {})]
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lib.auth.port import Auth
+from lib.auth.port import Auth, Visitors
 from lib.clock import Clock
 from lib.domain.account import Accounts
 from lib.domain.catalog import Catalog
@@ -17,6 +17,7 @@ from lib.domain.relay import Relay
 from lib.domain.retention import Retention
 from lib.domain.search import Searcher
 from lib.domain.subscription import Subscriptions
+from lib.domain.visitor import Guests
 from lib.ids import Ids
 from lib.messaging.port import Bus
 from lib.store.port import Store
@@ -42,6 +43,7 @@ class Hub:
         store: Store,
         bus: Bus,
         auth: Auth,
+        visitors: Visitors | None = None,
         *,
         clock: Clock,
         ids: Ids | None = None,
@@ -59,6 +61,9 @@ class Hub:
         self.retention = Retention(store)
         self.items = Items(store, ids, policy.source, bus.wake)
         self.accounts = Accounts(store, auth, search, ids)
+        self.has_visitors = visitors is not None
+        if visitors is not None:
+            self.accounts.vouch = Guests(store, ids, visitors).vouch
 
     def sweep(self, now: datetime) -> dict[str, int]:
         """Everything the clock is due to do: repair what a crash left undone, then move nodes."""

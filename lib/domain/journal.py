@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from lib.clock import stamp
 from lib.domain import event as rules
 from lib.domain.access import Actor
 from lib.domain.event import News
 from lib.domain.ledger import Ledger
 from lib.domain.query import Filter, Query, matches
 from lib.domain.search import Searcher
-from lib.errors import Invalid
-from lib.ids import Ids
-from lib.store.port import Doc, Store
+from lib.errors import Exists, Invalid
+from lib.ids import Ids, derived
+from lib.store.port import Doc, Store, Tx
 
 CHANNEL_CHARS_MAX = 200
 ATTRIBUTES_MAX = 50
 READ_MAX = 200
 """Events of the log that are looked through at a time."""
+RECEIVED_KEPT = timedelta(days=31)
+"""How long an event from elsewhere is known to have come: as long as Pub/Sub can keep one to deliver it again."""
 
 
 @dataclass(slots=True)
@@ -46,8 +49,7 @@ class Journal:
     ) -> None:
         """Append an event to a channel; its owner is the caller."""
         check_channel(channel)
-        if len(attributes) > ATTRIBUTES_MAX:
-            raise Invalid("attributes", f"at most {ATTRIBUTES_MAX}")
+        _check_attributes(attributes)
         body = rules.body_of(
             data,
             owner=actor.username,
@@ -57,6 +59,45 @@ class Journal:
         )
         news = News(channel, self.ids.event(), body)
         self.ledger.write(now, lambda tx: (None, [news]))
+
+    def receive(
+        self,
+        owner: str,
+        channel: str,
+        data: Any,
+        now: datetime,
+        *,
+        id: str,
+        source: str,
+        type: str,
+        attributes: Mapping[str, Any] = {},
+    ) -> bool:
+        """Append an event from elsewhere, once; whether it is new. `source` and `id` tell it from all others; here it
+        has an id of its own made of both."""
+        check_channel(channel)
+        _check_attributes(attributes)
+        key = derived(source, id)
+        body = rules.body_of(data, owner=owner, source=source, type=type, attributes=attributes)
+        seen = {"expires_at": stamp(now + RECEIVED_KEPT)}
+
+        def work(tx: Tx) -> tuple[bool, list[News]]:
+            if tx.load("idempotency", key) is not None:
+                return False, []
+            tx.create("idempotency", key, seen)
+            return True, [News(channel, key, body)]
+
+        try:
+            return self.ledger.write(now, work)
+        except Exists:  # it came twice at the same time, and the other one was first
+            return False
+
+    def source_of(self, id: str) -> str | None:
+        """Who told an event of the log; None when the log holds none of this id."""
+        try:
+            doc = self.store.load("event", id)
+        except Invalid:
+            return None
+        return None if doc is None else doc.body["source"]
 
     def find(self, query: Query) -> list[Doc]:
         """Events that meet the filters, in the order of their channel's log."""
@@ -81,6 +122,11 @@ class Journal:
         wanted = sorted(i for i in ids if isinstance(i, str))
         found = self.store.load_many("node", wanted)
         return {d.key: d for d in found if d is not None}
+
+
+def _check_attributes(attributes: Mapping[str, Any]) -> None:
+    if len(attributes) > ATTRIBUTES_MAX:
+        raise Invalid("attributes", f"at most {ATTRIBUTES_MAX}")
 
 
 def check_channel(channel: str) -> None:

@@ -93,6 +93,17 @@ class Relay:
             done += len(docs)
         return done
 
+    def finish(self, key: str) -> bool:
+        """Do what is left to do for an event that the bus has brought back, so that was carried out: settle and forget
+        it. Whether anything was left."""
+        doc = self.store.load("outbox", key)
+        if doc is None:
+            return False
+        if doc.body["settle"] is not None:
+            self.settle([doc.body["settle"]])
+        self.store.transact(lambda tx: tx.drop("outbox", key))
+        return True
+
     def _carry(self, batch: Sequence[_Entry]) -> None:
         docs = [d for d in self.store.load_many("event", [e.key for e in batch]) if d is not None]
         events = [Event(d.body["seq"], d.body["channel"], d.body["at"], d.key, d.body) for d in docs]

@@ -30,6 +30,10 @@ def test_the_defaults():
         token_expires_s=None,
         keep_alive=timedelta(seconds=45),
         source="https://api.kernelci.org/",
+        oidc_audience="",
+        push_accounts=frozenset(),
+        scheduler_accounts=frozenset(),
+        firebase_project="",
         notes=(),
     )
 
@@ -128,3 +132,39 @@ def test_each_default_is_what_its_own_parser_takes():
         if setting.default:
             setting.parse(setting.default)
         assert setting.help and setting.unit
+
+
+def test_the_accounts_of_the_cloud():
+    settings = of(
+        HUB_OIDC_AUDIENCE="https://hub.example.org/", HUB_PUSH_ACCOUNTS=" Push@p.iam.gserviceaccount.com, b@c ,",
+        HUB_SCHEDULER_ACCOUNTS="tick@p.iam.gserviceaccount.com", HUB_FIREBASE_PROJECT="my-project-1a2b3",
+    )  # fmt: skip
+    # The audience is compared to the letter: its slash stays.
+    assert settings.oidc_audience == "https://hub.example.org/"
+    assert settings.push_accounts == {"push@p.iam.gserviceaccount.com", "b@c"}
+    assert settings.scheduler_accounts == {"tick@p.iam.gserviceaccount.com"}
+    assert settings.firebase_project == "my-project-1a2b3"
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("HUB_OIDC_AUDIENCE", "hub.example.org"), ("HUB_OIDC_AUDIENCE", "https://hub.example.org/?a=1"),
+    ("HUB_PUSH_ACCOUNTS", "push"), ("HUB_PUSH_ACCOUNTS", "a@b c@d"), ("HUB_PUSH_ACCOUNTS", "@b"),
+    ("HUB_SCHEDULER_ACCOUNTS", ",".join(f"a{n}@b" for n in range(21))),
+    ("HUB_FIREBASE_PROJECT", "My Project"), ("HUB_FIREBASE_PROJECT", "a"), ("HUB_FIREBASE_PROJECT", "../x-y-z"),
+])  # fmt: skip
+def test_what_names_no_account_of_the_cloud(name, text):
+    with pytest.raises(Faulty, match=f"{name} must be"):
+        of(**{"HUB_OIDC_AUDIENCE": "https://hub.example.org", name: text})
+
+
+@pytest.mark.parametrize("name", ["HUB_PUSH_ACCOUNTS", "HUB_SCHEDULER_ACCOUNTS"])
+def test_accounts_without_an_audience_are_a_fault(name):
+    with pytest.raises(Faulty, match=f"{name} needs HUB_OIDC_AUDIENCE"):
+        of(**{name: "a@b"})
+
+
+def test_the_emulator_of_firebase_is_refused():
+    """It would switch the verification of tokens off in Firebase's libraries."""
+    with pytest.raises(Faulty, match="FIREBASE_AUTH_EMULATOR_HOST switches the verification"):
+        of(FIREBASE_AUTH_EMULATOR_HOST="127.0.0.1:9099", HUB_FIREBASE_PROJECT="my-project")
+    assert of(FIREBASE_AUTH_EMULATOR_HOST="127.0.0.1:9099") == of()

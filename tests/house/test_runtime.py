@@ -22,6 +22,11 @@ def required() -> set[str]:
     return {re.split(r"[=\[]", line)[0].lower() for line in lines if line}
 
 
+def normal(distribution: str) -> str:
+    """A distribution's name as requirements spell it."""
+    return distribution.lower().replace("_", "-")
+
+
 def imported() -> dict[str, str]:
     """Third-party top-level modules of the product → one module that imports each."""
     found = {}
@@ -35,12 +40,12 @@ def imported() -> dict[str, str]:
 def test_every_import_is_required():
     distributions = importlib.metadata.packages_distributions()
     for module, by in imported().items():
-        assert any(d.lower() in required() for d in distributions[module]), f"{by} imports {module}"
+        assert any(normal(d) in required() for d in distributions[module]), f"{by} imports {module}"
 
 
 def test_every_requirement_is_used():
     distributions = importlib.metadata.packages_distributions()
-    used = {d.lower() for module in imported() for d in distributions[module]} | BY_OPTION | {"functions-framework"}
+    used = {normal(d) for module in imported() for d in distributions[module]} | BY_OPTION | {"functions-framework"}
     assert required() - used == set()
 
 
