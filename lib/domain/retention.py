@@ -1,31 +1,16 @@
-"""Retention: what is kept for a while only, and how long."""
+"""Retention: lets go of what is kept for a while only, as `indexes.py` says of each collection."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
 
 from lib.clock import stamp
+from lib.store.indexes import COLLECTIONS, Ttl
 from lib.store.port import WRITES_MAX, Scan, Store, Tx, Where
 
 BATCHES_MAX = 20
 """Batches one run drops of each collection; the next run goes on."""
-
-
-class Rule(NamedTuple):
-    """Documents of a collection go when `field` is `age` in the past."""
-
-    collection: str
-    field: str
-    age: timedelta
-
-
-RULES: tuple[Rule, ...] = (
-    Rule("event", "at", timedelta(days=7)),  # kernelci.md 9, EVENT_HISTORY_TTL_SECONDS
-    Rule("idempotency", "expires_at", timedelta(0)),
-    Rule("item", "received_at", timedelta(days=30)),  # a list nobody pops from must not grow for ever
-)
 
 
 @dataclass(slots=True)
@@ -35,20 +20,20 @@ class Retention:
     store: Store
 
     def run(self, now: datetime) -> int:
-        """Drop what the rules let go; gives how many documents went."""
-        return sum(self._apply(rule, now) for rule in RULES)
+        """Drop what is past its time; gives how many documents went."""
+        return sum(self._apply(c.name, c.ttl, now) for c in COLLECTIONS.values() if c.ttl is not None)
 
-    def _apply(self, rule: Rule, now: datetime) -> int:
-        past = (Where(rule.field, "<=", stamp(now - rule.age)),)
+    def _apply(self, collection: str, ttl: Ttl, now: datetime) -> int:
+        past = (Where(ttl.field, "<=", stamp(now - ttl.age)),)
         dropped = 0
         for _ in range(BATCHES_MAX):
-            keys = [d.key for d in self.store.find(rule.collection, Scan(past, rule.field, WRITES_MAX)).docs]
+            keys = [d.key for d in self.store.find(collection, Scan(past, ttl.field, WRITES_MAX)).docs]
             if not keys:
                 break
 
             def work(tx: Tx, keys: list[str] = keys) -> None:
                 for key in keys:
-                    tx.drop(rule.collection, key)
+                    tx.drop(collection, key)
 
             self.store.transact(work)
             dropped += len(keys)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 TEXT_BYTES_MAX = 1000
 """Texts are promoted by their first 1,000 bytes of UTF-8 (an index entry holds no more); a residual filter verifies."""
@@ -53,9 +54,16 @@ class Shape:
     order: tuple[str, ...]
 
 
+class Ttl(NamedTuple):
+    """Documents are let go when the instant in `field` is `age` in the past."""
+
+    field: str
+    age: timedelta
+
+
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One kind of document: its promoted fields and the shapes its scans may take.
+    """One kind of document: its promoted fields, the shapes its scans may take, and how long it is kept.
 
     `tallied` are coarse texts (few values each) by which all documents are often counted: a backend may keep the number
     of each combination, so that such a count costs no reading.
@@ -65,6 +73,7 @@ class Collection:
     fields: tuple[Field, ...]
     shapes: tuple[Shape, ...] = ()
     tallied: tuple[str, ...] = ()
+    ttl: Ttl | None = None
 
     def field(self, name: str) -> Field | None:
         """The declared field of this name."""
@@ -185,18 +194,22 @@ EVENT = Collection(
         Shape(("channel",), ("seq", "at")),
         Shape(("node_id",), ("seq",)),
         Shape(("node_id",), ("seq", "at")),
+        # The newest of a channel, and of all.
+        Shape(("channel",), ("-seq",)),
     ),
+    ttl=Ttl("at", timedelta(days=7)),  # kernelci.md 9, EVENT_HISTORY_TTL_SECONDS
 )
 
 OUTBOX = Collection("outbox", fields=(Field("at", _AT),))
 
-IDEMPOTENCY = Collection("idempotency", fields=(Field("expires_at", _AT),))
+IDEMPOTENCY = Collection("idempotency", fields=(Field("expires_at", _AT),), ttl=Ttl("expires_at", timedelta(0)))
 
 # Items of the lists that `push` and `pop` know; a popped one is leased until its response was handed over.
 ITEM = Collection(
     "item",
     fields=(Field("list", _T), Field("leased_until", _AT), Field("received_at", _AT)),
     shapes=(Shape(("list",), ("received_at", "leased_until")), *_each(("list",), _RECEIVED)),
+    ttl=Ttl("received_at", timedelta(days=30)),  # a list nobody pops from must not grow for ever
 )
 
 COLLECTIONS: Mapping[str, Collection] = {
@@ -209,8 +222,8 @@ def missing(collection: Collection, equal: frozenset[str], ranges: frozenset[str
 
     `equal` are the fields compared for equality (membership and containment too), `ranges` those with an order
     comparison, `order` the field ordered by (`-` first when descending) or "" for key order, or any order for a count.
-    Firestore's rules: equalities alone and one ordered field alone need no composite index; everything else does,
-    and indexes of one order may be merged.
+    Firestore's rules: indexes of one order may be merged. Equalities alone and one field alone, ascending, are served
+    for every promoted field (`firestore_index.py`); descending alone where some shape is ordered that way.
     """
     names = equal | ranges | ({order.lstrip("-")} if order else frozenset())
     if unknown := sorted(n for n in names if collection.field(n) is None):
@@ -221,7 +234,9 @@ def missing(collection: Collection, equal: frozenset[str], ranges: frozenset[str
         return None if None in lacks else lacks[0]
     suffix = tuple(sorted(ranges - {order.lstrip("-")}))
     if not suffix and (not equal or not order):
-        return None
+        if not order.startswith("-") or any(s.order[0] == order for s in collection.shapes):
+            return None
+        return f"{collection.name} declares no shape ordered by ({order})"
     want = (order, *suffix)
     covered = {f for s in collection.shapes if s.order == want and set(s.equal) <= equal for f in s.equal}
     bare = any(s.order == want and not s.equal for s in collection.shapes)
