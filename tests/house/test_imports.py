@@ -62,7 +62,8 @@ PLACES = (
     Place("functions.room", (), CLOUD + DATA),
     Place("functions.output", (), CLOUD + DATA),
     Place("functions*", ("functions*", "lib.*", "schemas*"), DATA),
-    Place("infra*", ("infra*", "lib.store.indexes", "lib.store.firestore_index", "schemas*", "functions.routes", "functions.wiring"), DATA),
+    Place("infra*", ("infra*", "lib.store.indexes", "lib.store.firestore_index", "schemas*", "functions.routes",
+                     "functions.wiring"), DATA),
     Place("main", ("functions*",), CLOUD + DATA),
 )  # fmt: skip
 
