@@ -1,4 +1,5 @@
-"""The command line: `python -m functions.admin create-admin | token USERNAME | openapi`.
+"""The command line: `python -m functions.admin create-admin | token | verify-token | reset-token | dead-letters |
+openapi`.
 
 Works on the store that the environment names, beside a running hub or without one. A mistake is one line on stderr and
 exit status 2.
@@ -8,14 +9,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from functions import openapi, output
+from functions import dead_letter, openapi, output
 from functions.settings import Faulty, read
 from functions.wiring import Wiring, at_home
-from lib.domain.account import unique_key
+from lib.domain.account import User
+from lib.domain.hub import Hub
 from lib.errors import Refusal
 
 OPENAPI = Path(__file__).parent.parent / "schemas" / "openapi.json"
@@ -23,6 +25,20 @@ OPENAPI = Path(__file__).parent.parent / "schemas" / "openapi.json"
 
 class Mistake(Exception):
     """What was asked for cannot be done; the text says why."""
+
+
+TOKENS: tuple[tuple[str, str, Callable[[Hub, User], str]], ...] = (
+    ("token", "show a new token of a user", lambda hub, user: hub.accounts.auth.mint(user.id, hub.clock())),
+    (
+        "verify-token", "show a token that verifies a user's address, as it would be mailed",
+        lambda hub, user: hub.letters.verify_token(user, hub.clock()),
+    ),
+    (
+        "reset-token", "show a token that sets a user's password, as it would be mailed",
+        lambda hub, user: hub.letters.reset_token(user, hub.clock()),
+    ),
+)  # fmt: skip
+"""Commands that show a token of a user: what each is for, and how it is made."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,9 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     create.set_defaults(run=create_admin)
 
-    token = commands.add_parser("token", help="show a new token of a user")
-    token.add_argument("username")
-    token.set_defaults(run=show_token)
+    for name, text, make in TOKENS:
+        token = commands.add_parser(name, help=text)
+        token.add_argument("username")
+        token.set_defaults(run=show_token, make=make)
+
+    dead_letter.add_command(commands)
 
     describe = commands.add_parser("openapi", help=f"write {OPENAPI.parent.name}/{OPENAPI.name} from the route table")
     describe.set_defaults(run=write_openapi)
@@ -76,11 +95,10 @@ def create_admin(asked: argparse.Namespace) -> None:
 def show_token(asked: argparse.Namespace) -> None:
     """Show a new token of an active user, and nothing else, so that a script can take it."""
     with closing(Wiring(at_home(read())).hub) as hub:
-        claim = hub.store.load("unique", unique_key("username", asked.username))
-        user = hub.accounts.get(claim.body["id"]) if claim is not None else None
+        user = hub.accounts.by_name(asked.username)
         if user is None or not user.is_active:
             raise Mistake(f"no active user has the name {asked.username}")
-        output.say(hub.accounts.auth.mint(user.id, hub.clock()))
+        output.say(asked.make(hub, user))
 
 
 def write_openapi(asked: argparse.Namespace) -> None:

@@ -1,9 +1,9 @@
 """The ASGI shell: carries Requests in and Replies out of one process that serves everything (`make serve`).
 
-Quick routes are answered in the event loop, brief ones there too, standing aside while they wait for their commit; all
-others in a thread pool. A long poll costs a bell and a task, no
-thread: it is asked again, in a small pool of its own, when one of its channels has news. Bodies are limited while they
-arrive, streams are read no faster than the client takes them. ASGI 3 without a framework; made by `functions.local`.
+Over a store that is near, quick routes are answered in the event loop, brief ones there too, standing aside while they
+wait for their commit; all others in a thread pool. A long poll costs a bell and a task, no thread: it is asked again
+when one of its channels has news. Bodies are limited while they arrive, streams are read no faster than the client
+takes them. ASGI 3 without a framework; made by `functions.local`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ BRIEF_BODY_BYTES_MAX = 64 * 1024
 """A larger body takes too long to read for the event loop, whatever its route."""
 BODY_SILENCE_S = 60
 """A body of which nothing more arrives for so long is given up."""
+FOLLOW_UP_S = 0.05
+"""How long what follows replies is gathered; a client that asks again at once mostly makes it needless."""
 GRACE_S = 1
 """How long released polls may take to answer."""
 
@@ -61,6 +63,7 @@ class AsgiShell:
         self._room: Room | None = None
         self._stop_watching: Callable[[], None] = lambda: None
         self._closing = False
+        self._due: list[tuple[Callable[[], None], str]] = []
         # Unique enough to find one request in a log, cheap enough to make for each.
         self._run, self._serial = secrets.token_hex(3), itertools.count(1)
 
@@ -100,6 +103,7 @@ class AsgiShell:
             async with asyncio.timeout(GRACE_S):
                 while room.is_occupied:
                     await asyncio.sleep(0.01)
+        self._hand_over()
         await asyncio.to_thread(self._close_pools)
         await send({"type": "lifespan.shutdown.complete"})
 
@@ -150,10 +154,10 @@ class AsgiShell:
             except Refusal as error:
                 return self._edge.refuse(request, match, error)
         # A visitor's token is shown to its authority, which takes longer than the event loop may.
-        is_swift = route.access is Access.PUBLIC or not self._edge.hub.has_visitors
-        if route.quick and is_swift:
+        is_near = self._edge.hub.store.is_near and (route.access is Access.PUBLIC or not self._edge.hub.has_visitors)
+        if route.quick and is_near:
             return self._edge.answer(request, match)
-        if route.brief and is_swift and len(request.body) <= BRIEF_BODY_BYTES_MAX:
+        if route.brief and is_near and len(request.body) <= BRIEF_BODY_BYTES_MAX:
             return await self._aside(request, match)
         return await self._in(self._pool, self._edge.answer, request, match)
 
@@ -174,6 +178,7 @@ class AsgiShell:
         """Wait for the end of a poll; None when its client went away first."""
         room, clock = self._waiting_room(), self._edge.hub.clock
         pool = self._pool if held.blocking else self._pollers
+        is_quick = self._edge.hub.store.is_near and not held.blocking
         bell, end = asyncio.Event(), asyncio.Event()
         line.on_gone(bell.set)
 
@@ -189,7 +194,7 @@ class AsgiShell:
                 while True:
                     # Cleared before the look: news that comes during it rings again.
                     bell.clear()
-                    reply = await self._in(pool, held.poll, clock())
+                    reply = held.poll(clock()) if is_quick else await self._in(pool, held.poll, clock())
                     if reply is not None:
                         return reply
                     if self._closing or end.is_set():
@@ -267,10 +272,17 @@ class AsgiShell:
         if reply.on_sent is not None:
             _guarded(reply.on_sent, request.id)
         if reply.after is not None:
-            try:
-                self._pool.submit(_guarded, reply.after, request.id)
-            except RuntimeError:  # the pools are closed: the process ends
-                _guarded(reply.after, request.id)
+            self._due.append((reply.after, request.id))
+            if len(self._due) == 1:
+                asyncio.get_running_loop().call_later(FOLLOW_UP_S, self._hand_over)
+
+    def _hand_over(self) -> None:
+        """Have a thread do what follows the replies so far."""
+        due, self._due = self._due, []
+        try:
+            self._pool.submit(_guard_all, due)
+        except RuntimeError:  # the pools are closed: the process ends
+            _guard_all(due)
 
 
 class _Line:
@@ -347,6 +359,11 @@ async def _rings(bell: asyncio.Event, seconds: float) -> bool:
 def _next(chunks: Iterator[bytes]) -> bytes:
     """The next chunk that is not empty; an empty one at the end."""
     return next((chunk for chunk in chunks if chunk), _END)
+
+
+def _guard_all(due: list[tuple[Callable[[], None], str]]) -> None:
+    for work, id in due:
+        _guarded(work, id)
 
 
 def _guarded(work: Callable[[], None], id: str) -> None:

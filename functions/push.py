@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from lib.dialects.wire import Request, decode_body, decode_json_text, parse
+from lib.dialects.wire import Request, decode_json_text, parse
 from lib.domain.event import TYPE_DEFAULT
 from lib.errors import Invalid
 from schemas.pubsub import CloudEventIn, PushedMessage, PushEnvelope
@@ -73,7 +73,9 @@ def decode_push(request: Request) -> Push:
     headers = request.headers
     is_structured = _media(headers) == STRUCTURED
     if not is_structured and f"{CONTEXT}specversion" not in headers and f"{BARE}message-id" not in headers:
-        return unwrap(decode_body(request, PushEnvelope))
+        value = decode_json_text(request.body)
+        if not _is_cloudevent(value):
+            return unwrap(parse(PushEnvelope, value))
     return Push(
         _attributes(headers), request.body,
         subscription=headers.get(f"{BARE}subscription-name", ""),
@@ -100,7 +102,7 @@ def decode_told(push: Push) -> Told:
     context = {k.removeprefix(CONTEXT): v for k, v in push.attributes.items() if k.startswith(CONTEXT)}
     if "specversion" in context:
         return _of_cloudevent(push, parse(CloudEventIn, {**context, "data": value}, "attributes"))
-    if _media(push.attributes) == STRUCTURED or (isinstance(value, dict) and "specversion" in value):
+    if _media(push.attributes) == STRUCTURED or _is_cloudevent(value):
         return _of_cloudevent(push, parse(CloudEventIn, value, "data"))
     if not push.subscription or not push.message_id:
         raise Invalid("subscription", "a message that is no CloudEvent needs its subscription and its id")
@@ -122,16 +124,28 @@ def _of_cloudevent(push: Push, event: CloudEventIn) -> Told:
     return Told(event.source, event.id, event.type, channel, data, extensions)
 
 
+def _is_cloudevent(value: object) -> bool:
+    return isinstance(value, dict) and "specversion" in value
+
+
 def _media(headers: Mapping[str, str]) -> str:
     return headers.get(_CONTENT_TYPE, "").partition(";")[0].strip().lower()
 
 
 def _attributes(headers: Mapping[str, str]) -> dict[str, str]:
     """What headers say of a message or a CloudEvent that fills the body."""
-    found = {name: headers[name] for name in (_CHANNEL, _CONTENT_TYPE) if name in headers}
+    found = {name: _text(headers[name]) for name in (_CHANNEL, _CONTENT_TYPE) if name in headers}
     for name, value in headers.items():
         if name.startswith(BARE) and name.removeprefix(BARE) not in _METADATA:
-            found[name.removeprefix(BARE)] = value
+            found[name.removeprefix(BARE)] = _text(value)
         elif name.startswith(CONTEXT):
             found[name] = unquote(value)
     return found
+
+
+def _text(value: str) -> str:
+    """A header's value that was written as UTF-8; both shells read headers as Latin-1."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value

@@ -54,6 +54,10 @@ class Settings:
     token_expires_s: int | None
     keep_alive: timedelta
     source: str
+    smtp_host: str
+    smtp_port: int
+    email_sender: str
+    email_password: str
     oidc_audience: str = ""
     push_accounts: frozenset[str] = frozenset()
     scheduler_accounts: frozenset[str] = frozenset()
@@ -90,6 +94,18 @@ def _bind(text: str) -> Bind:
     if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
         raise ValueError("must end in a port from 0 to 65535, like 127.0.0.1:8080")
     return Bind(host, int(port))
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
+        raise ValueError("must be a port from 1 to 65535")
+    return int(text)
+
+
+def _word(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be ASCII without spaces")
+    return text
 
 
 def _url(text: str) -> str:
@@ -148,7 +164,7 @@ def _keep_alive(text: str) -> timedelta:
 SETTINGS: tuple[Setting, ...] = (
     Setting("HUB_BIND", "127.0.0.1:8080", "IPv4:port", "where `make serve` listens", _bind),
     Setting("HUB_STORE", "sqlite:///var/hub.db", "URL", "the store; a relative path is below the working folder", _url),
-    Setting("HUB_BUS", "embedded", "URL", "the bus; `embedded` is this machine's, by way of the store"),
+    Setting("HUB_BUS", "embedded", "URL", "the bus; `embedded` is this machine's, `pubsub://PROJECT/TOPIC` Google's"),
     Setting("HUB_PUBLIC_URL", "", "URL", "how clients reach the hub; by default what each request says", _http_url),
     Setting("HUB_ADMIN_PASSWORD", "", "text", "password of the first administrator; by default one is made up",
             synonym="KCI_INITIAL_PASSWORD"),
@@ -164,6 +180,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("KEEP_ALIVE_PERIOD", "45", "seconds", "how long a poll idles before it answers BEEP; 0: an hour",
             _keep_alive),
     Setting("CLOUD_EVENTS_SOURCE", "https://api.kernelci.org/", "URI", "`source` of the hub's events"),
+    Setting("SMTP_HOST", "", "name", "the server that mail goes out by; without one no mail is written", _word),
+    Setting("SMTP_PORT", "587", "port", "its port; 465 is encrypted from the start, others once STARTTLS is offered",
+            _port),
+    Setting("EMAIL_SENDER", "", "address", "whom mail comes from; the user name of the server as well", _word),
+    Setting("EMAIL_PASSWORD", "", "text", "the password of that user; without one nobody logs in"),
     Setting("HUB_OIDC_AUDIENCE", "", "URL", "what tokens of service accounts must be made for; unset: none is accepted",
             _audience),
     Setting("HUB_PUSH_ACCOUNTS", "", "emails", "service accounts that may push to `/on_event`, with commas between",
@@ -194,6 +215,8 @@ def read(environ: Mapping[str, str] | None = None, dotenv: str | Path = ".env") 
             found[setting.name] = text if setting.parse is str or not text else setting.parse(text.strip())
         except ValueError as error:
             faults.append(f"{name} {error}")
+    if found.get("SMTP_HOST") and "@" not in found.get("EMAIL_SENDER", ""):
+        faults.append("EMAIL_SENDER must be an address where SMTP_HOST is set")
     faults += _contradictions(given)
     if faults:
         raise Faulty(faults)
@@ -240,6 +263,10 @@ def _assemble(found: Mapping[str, Any], notes: tuple[str, ...]) -> Settings:
         token_expires_s=expires_s or None,
         keep_alive=found["KEEP_ALIVE_PERIOD"],
         source=found["CLOUD_EVENTS_SOURCE"],
+        smtp_host=found["SMTP_HOST"],
+        smtp_port=found["SMTP_PORT"],
+        email_sender=found["EMAIL_SENDER"],
+        email_password=found["EMAIL_PASSWORD"],
         oidc_audience=found["HUB_OIDC_AUDIENCE"],
         push_accounts=found["HUB_PUSH_ACCOUNTS"] or frozenset(),
         scheduler_accounts=found["HUB_SCHEDULER_ACCOUNTS"] or frozenset(),

@@ -22,7 +22,10 @@ from lib.clock import Clock
 from lib.clock import now as wall_clock
 from lib.dialects.wire import Access
 from lib.domain.hub import Hub, Policy
-from lib.messaging.open import open_bus
+from lib.messaging.open import DEAD_DEFAULT as DEAD_DEFAULT
+from lib.messaging.open import open_bus, open_dead_letters
+from lib.messaging.port import DeadLetters
+from lib.outbound.open import open_post
 from lib.store.open import open_store
 
 SECRET_BYTES = 32
@@ -37,9 +40,12 @@ class Wiring:
         settings: Settings,
         clock: Clock = wall_clock,
         say: Callable[[str], object] | None = None,
+        *,
+        post_waits: bool = False,
         fetch: Fetch | None = None,
     ) -> None:
         self.settings = settings
+        self._post_waits = post_waits
         self._clock = clock
         self._say = say
         self._fetch = fetch
@@ -85,7 +91,7 @@ class Wiring:
             expires_s=settings.token_expires_s,
             unified_secret=settings.unified_secret,
         )
-        visitors = open_visitors(settings.firebase_project) if settings.firebase_project else None
+        visitors = open_visitors(settings.firebase_project, self._fetch) if settings.firebase_project else None
         store = open_store(settings.store, clock=self._clock)
         try:
             bus = open_bus(settings.bus, settings.store)
@@ -93,23 +99,33 @@ class Wiring:
             store.close()
             raise
         policy = Policy(source=settings.source, keep_alive=settings.keep_alive)
-        return Hub(store, bus, auth, visitors, clock=self._clock, policy=policy)
+        post = open_post(
+            settings.smtp_host, settings.smtp_port, settings.email_sender, settings.email_password,
+            waits=self._post_waits,
+        )  # fmt: skip
+        return Hub(store, bus, auth, visitors, clock=self._clock, policy=policy, post=post)
 
 
-_shared: list[Wiring] = []
+def dead_letters(settings: Settings, subscription: str = DEAD_DEFAULT) -> DeadLetters:
+    """The dead letters of the bus. Raises Invalid for a bus that has none."""
+    return open_dead_letters(settings.bus, subscription)
+
+
+SHARED: list[Wiring] = []
 """At most one. Whoever starts the process may put one of his own making here before the first request."""
 _shared_lock = threading.Lock()
 
 
 def shared() -> Wiring:
     """The wiring of a cloud function, which has no other place to keep it. Raises Faulty."""
-    if not _shared:
+    if not SHARED:
         with _shared_lock:
-            if not _shared:
+            if not SHARED:
                 if not logging.root.handlers:
                     output.start_log()
-                _shared.append(Wiring(read()))
-    return _shared[0]
+                # A function's threads stand still between its requests, so mail goes out within one.
+                SHARED.append(Wiring(read(), post_waits=True))
+    return SHARED[0]
 
 
 def at_home(settings: Settings) -> Settings:

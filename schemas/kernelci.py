@@ -133,11 +133,14 @@ def _email(text: str) -> str:
     return f"{name}@{domain.lower()}"
 
 
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+
+
 class RegisterIn(BaseModel):
     """A new user account (kernelci.md 2.2). Whatever else is sent, `is_verified` included, is ignored."""
 
     username: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    email: Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)]
+    email: Email
     password: Annotated[str, StringConstraints(min_length=1)]
     is_superuser: bool = False
     groups: UniqueNames = []
@@ -147,7 +150,7 @@ class UserEdit(BaseModel):
     """What may change of a user (kernelci.md 2.2, PATCH); null changes nothing. `groups` replaces the set."""
 
     username: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
-    email: Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)] | None = None
+    email: Email | None = None
     password: Annotated[str, StringConstraints(min_length=1)] | None = None
     groups: UniqueNames | None = None
     is_active: bool | None = None
@@ -178,31 +181,6 @@ class LoginIn(BaseModel):
     scope: str = ""
     client_id: str = ""
     client_secret: str = ""
-
-
-def _truthy(value: Any) -> Any:
-    if not value:
-        raise ValueError("should not be empty")
-    return value
-
-
-class PublishIn(BaseModel):
-    """An event to publish: `data` may be anything that is not empty, zero, false or null (kernelci.md 2.5)."""
-
-    data: Annotated[Any, AfterValidator(_truthy)]
-    type: str | None = None
-    source: str | None = None
-    attributes: dict[str, Any] | None = None
-
-
-class PushIn(BaseModel):
-    """An item for a list: whatever stands beside `data` becomes an attribute of its envelope (kernelci.md 2.5)."""
-
-    model_config = ConfigDict(extra="allow")
-
-    data: Any
-    type: str | None = None
-    source: str | None = None
 
 
 class NodeOut(BaseModel):
@@ -337,60 +315,6 @@ class TokenRead(BaseModel):
 
     access_token: str
     token_type: Literal["bearer"]
-
-
-class SubscriptionRead(BaseModel):
-    """A subscription that was made."""
-
-    id: int
-    channel: str
-    user: str
-    promiscuous: bool
-
-
-class SubscriptionStat(BaseModel):
-    """A live subscription, as administrators see it."""
-
-    id: int
-    channel: str
-    user: str
-    promiscuous: bool
-    created: datetime
-    last_poll: datetime | None
-
-
-class CloudEventRead(BaseModel):
-    """A CloudEvent; further keys are its extension attributes. `data` is `BEEP` when there was no item."""
-
-    model_config = ConfigDict(extra="allow")
-
-    specversion: Literal["1.0"]
-    id: str
-    source: str
-    type: str
-    time: str
-    data: Any
-
-
-class MessageRead(BaseModel):
-    """What a poll gives: `data` is a CloudEvent as a JSON text; its own `data` is `BEEP` when there was no event."""
-
-    type: Literal["message"]
-    pattern: None
-    channel: str
-    data: str
-
-
-class EventRead(BaseModel):
-    """An event of the log; `node` is the node it speaks of as it is now, when asked for."""
-
-    timestamp: datetime
-    sequence_id: int
-    channel: str
-    owner: str | None
-    data: Any
-    id: str
-    node: NodeOut | None = None
 
 
 class HelloRead(BaseModel):

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 from functions.http import Edge
+from lib.auth.port import Claims, Purpose
 from lib.dialects.wire import Reply, Request, Wait
 from lib.domain.access import Actor
 from lib.domain.account import Accounts
@@ -100,6 +101,16 @@ class PlainAuth:
         if len(parts) != 3 or parts[0] != "token":
             return None
         return {"sub": parts[1]} if parts[2] == "never" or float(parts[2]) > now.timestamp() else None
+
+    def seal(self, purpose: Purpose, claims: Claims, now: datetime, expires_s: int) -> str:
+        return f"{purpose}-token.{json.dumps([now.timestamp() + expires_s, claims]).encode().hex()}"
+
+    def unseal(self, purpose: Purpose, token: str, now: datetime) -> Claims | None:
+        kind, _, packed = token.partition(".")
+        if kind != f"{purpose}-token":
+            return None
+        ends, claims = json.loads(bytes.fromhex(packed))
+        return claims if now.timestamp() < ends else None
 
 
 def register(accounts: Accounts, name: str, now: datetime = NOW, **more: Any) -> Actor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +11,13 @@ from lib.domain.hub import Hub
 from lib.store.port import Store
 from lib.store.sqlite import SqliteStore
 from tests import build
+from tests.web import Web
+
+if TYPE_CHECKING:
+    from tests.contracts.carrier import PubsubCarrier
+
+if TYPE_CHECKING:
+    from tests.contracts.carrier import PubsubCarrier
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -39,6 +47,15 @@ def bus() -> build.RecordingBus:
     return build.RecordingBus()
 
 
+@pytest.fixture(scope="module")
+def far_side() -> Iterator[PubsubCarrier]:
+    """The stand-in of Pub/Sub, which the environment names meanwhile; `reset` it."""
+    from tests.contracts.carrier import PubsubCarrier
+
+    with PubsubCarrier() as carrier:
+        yield carrier
+
+
 @pytest.fixture
 def auth() -> build.PlainAuth:
     return build.PlainAuth()
@@ -49,6 +66,13 @@ def hub(
     store: Store, bus: build.RecordingBus, auth: build.PlainAuth, clock: build.FixedClock, ids: build.CountedIds
 ) -> Hub:
     return Hub(store, bus, auth, clock=clock, ids=ids)
+
+
+@pytest.fixture
+def web() -> Iterator[Web]:
+    """An HTTP server that answers as the test says."""
+    with Web().serving() as web:
+        yield web
 
 
 @pytest.fixture

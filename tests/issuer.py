@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from google.auth import crypt, jwt
 
+GOOGLE = "https://accounts.google.com"
 AUDIENCE = "https://hub.example.org/on_event"
 PUSHER = "push@hub-test.iam.gserviceaccount.com"
 SCHEDULER = "tick@hub-test.iam.gserviceaccount.com"
@@ -32,6 +33,11 @@ def pair(name: str) -> tuple[bytes, str]:
         serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
     )
     return private, certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+@cache
+def _signer(name: str) -> crypt.RSASigner:
+    return crypt.RSASigner.from_string(pair(name)[0])
 
 
 class Issuer:
@@ -53,13 +59,16 @@ class Issuer:
     def sign(self, claims: Mapping[str, Any], key_id: str | None = None, key: str | None = None) -> str:
         """A token over exactly these claims. `key` names another private key than the one the token says."""
         key_id = key_id or self.key_id
-        signer = crypt.RSASigner.from_string(pair(key or self.key_id)[0])
-        token: bytes = jwt.encode(signer, claims, key_id=key_id)
+        token: bytes = jwt.encode(_signer(key or self.key_id), claims, key_id=key_id)
         return token.decode()
 
     def robot(self, now: datetime, account: str = PUSHER, **changes: Any) -> str:
         """The token of a service account, as Cloud Scheduler and Pub/Sub send it."""
         return self.sign({**robot_claims(now, account), **changes})
+
+    def push_token(self, account: str, audience: str) -> str:
+        """The token of a push or a scheduled call that is made now."""
+        return self.robot(datetime.now(UTC), account, aud=audience)
 
     def visitor(self, now: datetime, **changes: Any) -> str:
         """The ID token of a Firebase user."""
@@ -68,7 +77,7 @@ class Issuer:
 
 def robot_claims(now: datetime, account: str = PUSHER) -> dict[str, Any]:
     return {
-        "iss": "https://accounts.google.com", "aud": AUDIENCE, "azp": "113", "sub": "113", "email": account,
+        "iss": GOOGLE, "aud": AUDIENCE, "azp": "113", "sub": "113", "email": account,
         "email_verified": True, "iat": int(now.timestamp()), "exp": int((now + timedelta(hours=1)).timestamp()),
     }  # fmt: skip
 

@@ -33,6 +33,8 @@ STANDING_KNOWN_FOR = timedelta(seconds=10)
 """An account is asked for anew so often: a revocation holds that much later at most."""
 STANDINGS_MAX = 10_000
 ASK_S = 5
+ASK_AGAIN_AFTER = timedelta(seconds=5)
+"""After a failure nobody is asked about for so long: not every request must wait for it."""
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class FirebaseVisitors:
         self._expected = Expected(frozenset((ISSUER + project,)), project)
         self._ask = ask or Directory(project).standing
         self._standings: dict[str, tuple[datetime, Standing | None]] = {}
+        self._failed_at: datetime | None = None
 
     def check(self, token: str, now: datetime) -> Visitor | None:
         try:
@@ -85,11 +88,20 @@ class FirebaseVisitors:
     def _standing(self, subject: str, now: datetime) -> Standing | None:
         known = self._standings.get(subject)
         if known is None or not known[0] <= now < known[0] + STANDING_KNOWN_FOR:
-            known = (now, self._ask(subject))
+            known = (now, self._asked(subject, now))
             if len(self._standings) >= STANDINGS_MAX:
                 self._standings.clear()
             self._standings[subject] = known
         return known[1]
+
+    def _asked(self, subject: str, now: datetime) -> Standing | None:
+        if self._failed_at is not None and self._failed_at <= now < self._failed_at + ASK_AGAIN_AFTER:
+            raise Unavailable("Firebase could not be asked a moment ago")
+        try:
+            return self._ask(subject)
+        except Unavailable:
+            self._failed_at = now
+            raise
 
 
 def _is_name(text: str) -> bool:

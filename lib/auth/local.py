@@ -18,10 +18,10 @@ import bcrypt
 import jwt
 from jwt.types import Options
 
-from lib.auth.port import TOKEN_CHARS_MAX, Claims
+from lib.auth.port import TOKEN_CHARS_MAX, Claims, Purpose
 
 AUDIENCE = "fastapi-users:auth"
-"""`aud` of a session token. Tokens for other purposes (invite, reset) carry another one, or none."""
+"""`aud` of a session token. Tokens for other purposes (verify, reset) carry another one."""
 KNOWN_MAX = 4096
 """Most tokens remembered as genuine."""
 HASHES_AT_ONCE = 4
@@ -101,6 +101,23 @@ class LocalAuth:
             self._known[digest] = known
         return known.claims if known.begins <= now.timestamp() < known.ends else None
 
+    def seal(self, purpose: Purpose, claims: Claims, now: datetime, expires_s: int) -> str:
+        ends = int(now.timestamp()) + expires_s
+        return jwt.encode({**claims, "aud": [_audience(purpose)], "exp": ends}, self._keys[0], self._algorithm)
+
+    def unseal(self, purpose: Purpose, token: str, now: datetime) -> Claims | None:
+        if len(token) > TOKEN_CHARS_MAX:
+            return None
+        try:
+            # Only our own key: whoever holds the second one mints sessions, not these.
+            claims = jwt.decode(
+                token, self._keys[0], algorithms=[self._algorithm], audience=_audience(purpose),
+                options=_NO_ISSUER_CLOCK,
+            )  # fmt: skip
+            return claims if now.timestamp() < _instant(claims.get("exp"), 0.0) else None
+        except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
+            return None
+
     def _verified(self, token: str) -> _Known | None:
         """The token if one of the keys signed it and its claims are well formed."""
         for key in self._keys:
@@ -113,6 +130,10 @@ class LocalAuth:
                 continue
             return _Known(claims, begins, ends)
         return None
+
+
+def _audience(purpose: Purpose) -> str:
+    return f"fastapi-users:{purpose}"
 
 
 def _bytes(text: str) -> bytes:

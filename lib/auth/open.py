@@ -27,8 +27,8 @@ def open_oidc(audience: str, fetch: Fetch | None = None) -> Oidc:
     return GoogleOidc(audience) if fetch is None else GoogleOidc(audience, fetch)
 
 
-def open_visitors(firebase_project: str) -> Visitors:
-    """The users of a Firebase project."""
+def open_visitors(firebase_project: str, fetch: Fetch | None = None) -> Visitors:
+    """The users of a Firebase project. `fetch` as above."""
     from lib.auth.firebase import FirebaseVisitors
 
-    return FirebaseVisitors(firebase_project)
+    return FirebaseVisitors(firebase_project) if fetch is None else FirebaseVisitors(firebase_project, fetch)

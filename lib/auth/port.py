@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 TOKEN_CHARS_MAX = 8192
 """A longer token is refused unread."""
 
 Claims = Mapping[str, Any]
+Purpose = Literal["verify", "reset"]
 Fetch = Callable[[str], tuple[bytes, Mapping[str, str]]]
 """What a URL holds: its body and its headers, by lower-case name. Raises Unavailable."""
 
@@ -36,6 +37,13 @@ class Auth(Protocol):
 
     def check(self, token: str, now: datetime) -> Claims | None:
         """The claims of a token that is genuine and in force, else None. Never raises for what a client sent."""
+
+    def seal(self, purpose: Purpose, claims: Claims, now: datetime, expires_s: int) -> str:
+        """A signed token of these claims for one purpose; it is no session token, nor good for another purpose."""
+
+    def unseal(self, purpose: Purpose, token: str, now: datetime) -> Claims | None:
+        """The claims of a token that `seal` made for this purpose and that is in force, else None. Never raises for
+        what a client sent."""
 
 
 class Oidc(Protocol):

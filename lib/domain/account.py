@@ -91,7 +91,7 @@ class Accounts:
 
     def login(self, username: str, password: str, now: datetime) -> str:
         """A token for a user. Raises Coded with the wire's constant when the pair is wrong or the user unverified."""
-        user = self._by_name(username)
+        user = self.by_name(username)
         hashed = user.hashed_password if user is not None else ""
         if not self.auth.verify(password[:PASSWORD_CHARS_MAX], hashed) or user is None or not user.is_active:
             raise Coded("LOGIN_BAD_CREDENTIALS")
@@ -135,6 +135,14 @@ class Accounts:
         except Invalid:
             return None
         return None if doc is None else from_body(doc.body)
+
+    def by_name(self, username: str) -> User | None:
+        """The user of this name, or None."""
+        return self._holder(unique_key("username", username))
+
+    def by_email(self, email: str) -> User | None:
+        """The user of this address, however it is written, or None."""
+        return self._holder(unique_key("email", email.casefold()))
 
     def find(self, query: Query) -> list[Doc]:
         """Users of a page, oldest first."""
@@ -184,11 +192,11 @@ class Accounts:
 
         return self.store.transact(work)
 
-    def edit(self, id: str, changes: Mapping[str, Any]) -> User:
+    def edit(self, id: str, changes: Mapping[str, Any], check: Callable[[User], None] | None = None) -> User:
         """Change a user's `username`, `email`, `password`, flags or `groups` (names; replaces the set).
 
         Raises NotFound, Invalid for an unknown group, Exists for a name that is taken, Coded for an email that is.
-        A new email is not verified, unless the change says so.
+        A new email is not verified, unless the change says so. `check` may refuse, of the user as it is then.
         """
         changes = dict(changes)
         password = changes.pop("password", None)
@@ -200,6 +208,8 @@ class Accounts:
             if doc is None:
                 raise NotFound("user", id)
             user = from_body(doc.body)
+            if check is not None:
+                check(user)
             if hashed is not None and user.authority:
                 raise Invalid("password", f"is kept by {user.authority}, not here")
             held = None if names is None else _groups(tx, names)
@@ -223,7 +233,7 @@ class Accounts:
 
     def update_password(self, username: str, password: str, new_password: str) -> None:
         """Change a password, knowing the old one. Raises Coded when the pair is wrong."""
-        user = self._by_name(username)
+        user = self.by_name(username)
         hashed = user.hashed_password if user is not None else ""
         if not self.auth.verify(password[:PASSWORD_CHARS_MAX], hashed) or user is None or not user.is_active:
             raise Coded("LOGIN_BAD_CREDENTIALS")
@@ -291,8 +301,8 @@ class Accounts:
 
         self.store.transact(work)
 
-    def _by_name(self, username: str) -> User | None:
-        claim = self.store.load("unique", unique_key("username", username))
+    def _holder(self, key: str) -> User | None:
+        claim = self.store.load("unique", key)
         return None if claim is None or claim.body.get("is_former") else self.get(claim.body["id"])
 
     def _rehash(self, id: str, hashed: str) -> None:

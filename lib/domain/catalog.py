@@ -153,12 +153,12 @@ class Catalog:
         return self.ledger.write(now, work)
 
     def replace_tree(
-        self, actor: Actor, root_id: str, tree: Branch, now: datetime, once: Once | None = None
+        self, actor: Actor, root_id: str, tree: Branch, now: datetime, once: Once | None = None, expect: Revs = None
     ) -> list[Doc]:
         """Replace a root and create or replace its descendants, all or nothing (kernelci.md 2.4, PUT nodes).
 
         Gives the stored nodes in pre-order. A child that names an existing node outside the root's subtree is refused,
-        and so is one that the actor may not edit.
+        and so is one that the actor may not edit. Raises Stale when `expect` names revs and the root is at none.
         """
         plan: Plan = plan_tree(root_id, tree, lambda: self.ids.record(now))
         event_id = self.ids.event()
@@ -170,6 +170,8 @@ class Catalog:
             stored = {d.key: from_body(d.body, d.rev) for d in docs if d is not None}
             root = stored[root_id]
             require_edit(actor, root)
+            if expect is not None and root.rev not in expect:
+                raise Stale(f"the node is at revision {root.rev}")
             parent = None if root.parent is None else _load(tx, root.parent)
             nodes = plan.apply(stored, parent, actor.username, now)
             for node in stored.values():

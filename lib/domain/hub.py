@@ -12,14 +12,18 @@ from lib.domain.catalog import Catalog
 from lib.domain.clockwork import Clockwork
 from lib.domain.item import Items
 from lib.domain.journal import Journal
+from lib.domain.kv import Pairs
 from lib.domain.ledger import Ledger
+from lib.domain.letter import Letters
 from lib.domain.relay import Relay
 from lib.domain.retention import Retention
 from lib.domain.search import Searcher
 from lib.domain.subscription import Subscriptions
+from lib.domain.telemetry import EVENTS_READ_MAX, Telemetry
 from lib.domain.visitor import Guests
 from lib.ids import Ids
 from lib.messaging.port import Bus
+from lib.outbound.port import Post
 from lib.store.port import Store
 
 
@@ -36,7 +40,8 @@ class Policy:
 
 
 class Hub:
-    """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `items`, `accounts`; and what runs by itself."""
+    """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `items`, `accounts`, `letters`, `pairs`,
+    `telemetry`; and what runs by itself."""
 
     def __init__(
         self,
@@ -48,6 +53,7 @@ class Hub:
         clock: Clock,
         ids: Ids | None = None,
         policy: Policy = Policy(),
+        post: Post | None = None,
     ) -> None:
         ids = ids or Ids()
         self.store, self.bus, self.policy, self.clock = store, bus, policy, clock
@@ -64,6 +70,9 @@ class Hub:
         self.has_visitors = visitors is not None
         if visitors is not None:
             self.accounts.vouch = Guests(store, ids, visitors).vouch
+        self.letters = Letters(self.accounts, auth, post)
+        self.pairs = Pairs(store)
+        self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)
 
     def sweep(self, now: datetime) -> dict[str, int]:
         """Everything the clock is due to do: repair what a crash left undone, then move nodes."""
@@ -74,6 +83,8 @@ class Hub:
         return {"dropped": self.retention.run(now), "reaped": self.subscriptions.reap(now)}
 
     def close(self) -> None:
-        """Release the store and the bus."""
+        """Release the store and the bus, and let the post go out."""
+        if self.letters.post is not None:
+            self.letters.post.close()
         self.bus.close()
         self.store.close()

@@ -23,6 +23,9 @@ FILTERS = ("kind", "state", "result", "op", "name", "group", "owner")
 """Members of an event's data that a subscription may ask for, so that what it does not want is never sent."""
 IDLE_MAX = timedelta(minutes=15)
 """A subscription without a subscriber id ends when nobody polled it for so long."""
+DURABLE_IDLE_MAX = timedelta(days=30)
+"""One with a subscriber id is forgotten then: what it missed went from the log long before."""
+REAPED_AT_ONCE = 200
 READ_MAX = 200
 """Events read at a time while looking for one that passes the subscription's filter."""
 SENT_MAX = 10_000
@@ -48,6 +51,11 @@ class Subscription:
     received_at: str
     filters: dict[str, str] = field(default_factory=dict)
     is_ended: bool = False
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether nobody was interested for so long that it may go."""
+        idle = IDLE_MAX if self.subscriber_id is None else DURABLE_IDLE_MAX
+        return max(self.created_at, self.last_poll_at or "") < stamp(now - idle)
 
     def passes(self, event: Event) -> bool:
         """Without promiscuity, others' events are skipped; those without an owner pass (kernelci.md 5.3)."""
@@ -104,7 +112,7 @@ class Subscriptions:
             if holder is not None:
                 doc = tx.load("subscription", str(holder.body["id"]))
                 if doc is not None:
-                    return _resume(tx, _from_body(doc.body), actor, promiscuous, dict(filters))
+                    return _resume(tx, _from_body(doc.body), actor, promiscuous, dict(filters), now)
             id = 1 if counter is None else counter.body["value"] + 1
             made = Subscription(
                 id=id, channel=channel, user=actor.username, promiscuous=promiscuous, subscriber_id=subscriber_id,
@@ -139,25 +147,32 @@ class Subscriptions:
 
     def every(self) -> Iterator[Subscription]:
         """All live subscriptions, oldest first."""
+        return (s for s in self._stored() if not s.is_ended)
+
+    def _stored(self) -> Iterator[Subscription]:
         after: str | None = None
         while True:
             page = self.store.find("subscription", Scan(order="received_at", limit=READ_MAX, after=after))
-            yield from (s for s in (_from_body(d.body) for d in page.docs) if not s.is_ended)
+            yield from (_from_body(d.body) for d in page.docs)
             after = page.next
             if after is None:
                 return
 
     def reap(self, now: datetime) -> int:
-        """End subscriptions without a subscriber id that nobody polled for IDLE_MAX; gives how many."""
-        limit = stamp(now - IDLE_MAX)
-        stale = [s.id for s in self.every() if s.subscriber_id is None and (s.last_poll_at or s.created_at) < limit]
+        """End subscriptions that nobody polled for IDLE_MAX, and forget those with a subscriber id after
+        DURABLE_IDLE_MAX; gives how many."""
+        stale = [s for s in self._stored() if s.is_stale(now)]
 
         def work(tx: Tx) -> None:
-            for doc in tx.load_many("subscription", [str(id) for id in stale]):
-                if doc is not None and (doc.body["last_poll_at"] or doc.body["created_at"]) < limit:
-                    tx.drop("subscription", doc.key)
+            docs = tx.load_many("subscription", [str(s.id) for s in chunk])
+            for stored in [_from_body(d.body) for d in docs if d is not None]:
+                if stored.is_stale(now):
+                    tx.drop("subscription", str(stored.id))
+                    if stored.subscriber_id is not None:
+                        tx.drop("unique", unique_key("subscriber", stored.subscriber_id))
 
-        if stale:
+        for start in range(0, len(stale), REAPED_AT_ONCE):
+            chunk = stale[start : start + REAPED_AT_ONCE]
             self.store.transact(work)
         return len(stale)
 
@@ -209,8 +224,13 @@ class Subscriptions:
             self._open.pop(poll.id, None)
 
     def settle(self, poll: Poll, offered: int | None) -> None:
-        """Store how a poll ended, for other processes and for a restart: what it was given, or how far it looked."""
+        """Store how a poll ended, for other processes and for a restart: what it was given, or how far it looked.
+
+        Nothing is left to store once the next poll has begun, which most clients do at once."""
         self._end(poll)
+        seen = self.store.load("subscription", str(poll.id))
+        if seen is None or seen.body["ticket"] != poll.ticket:
+            return
 
         def work(tx: Tx) -> None:
             doc = tx.load("subscription", str(poll.id))
@@ -235,14 +255,17 @@ def _owned(tx: Tx, actor: Actor, id: int) -> Subscription:
     return subscription
 
 
-def _resume(tx: Tx, stored: Subscription, actor: Actor, promiscuous: bool, filters: dict[str, str]) -> Subscription:
+def _resume(
+    tx: Tx, stored: Subscription, actor: Actor, promiscuous: bool, filters: dict[str, str], now: datetime
+) -> Subscription:
     """A durable subscription taken up again. What was offered and never acknowledged is offered again; polls of the
     time before are superseded."""
     if stored.user != actor.username:
         raise Forbidden("The subscriber id belongs to another user")
     resumed = replace(
-        stored, promiscuous=promiscuous, filters=filters, offered=None, is_ended=False, ticket=stored.ticket + 1
-    )
+        stored, promiscuous=promiscuous, filters=filters, offered=None, is_ended=False, ticket=stored.ticket + 1,
+        created_at=stamp(now),
+    )  # fmt: skip
     tx.save("subscription", str(stored.id), _to_body(resumed))
     return resumed
 

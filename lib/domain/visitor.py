@@ -14,6 +14,7 @@ from datetime import datetime
 from lib.auth.port import Visitor, Visitors
 from lib.clock import stamp
 from lib.domain.account import User, Vouched, to_body, unique_key
+from lib.errors import Exists
 from lib.ids import Ids
 from lib.store.port import Store, Tx
 
@@ -75,4 +76,8 @@ class Guests:
             tx.create("user", user.id, to_body(user))
             return user.id
 
-        return self.store.transact(work)
+        try:
+            return self.store.transact(work)
+        except Exists:  # two first requests at the same time, and the other one was first
+            doc = self.store.load("unique", link)
+            return None if doc is None else doc.body["id"]

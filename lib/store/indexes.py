@@ -212,8 +212,27 @@ ITEM = Collection(
     ttl=Ttl("received_at", timedelta(days=30)),  # a list nobody pops from must not grow for ever
 )
 
+# Read by their key alone.
+KV = Collection("kv", fields=())
+
+# Pages, statistics and retention go along `ts`; what else is asked of an event is checked on the document.
+TELEMETRY = Collection(
+    "telemetry",
+    fields=(
+        Field("job_name", _T),
+        Field("device_type", _T),
+        Field("runtime", _T),
+        Field("kind", _T),
+        Field("is_infra_error", _B),
+        Field("ts", _AT),
+    ),
+    shapes=_each(("job_name", "device_type", "runtime", "kind", "is_infra_error"), ("ts",)),
+    ttl=Ttl("ts", timedelta(days=14)),  # kernelci.md 9, TELEMETRY_TTL_SECONDS
+)
+
 COLLECTIONS: Mapping[str, Collection] = {
-    c.name: c for c in (NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM)
+    c.name: c
+    for c in (NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM, KV, TELEMETRY)
 }
 
 

@@ -131,9 +131,11 @@ class Tx(Protocol):
 
 
 class Store(Protocol):
-    """A store of documents and one event log."""
+    """A store of documents and one event log. `is_near` says that this machine answers a read by itself, in
+    microseconds, so that an event loop need not leave it to a thread."""
 
     writes_max: int
+    is_near: bool
 
     def load(self, collection: str, key: str) -> Doc | None:
         """The document, or None."""

@@ -61,6 +61,7 @@ class SqliteStore:
     """
 
     writes_max = WRITES_MAX
+    is_near = True
 
     def __init__(
         self,

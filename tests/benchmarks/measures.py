@@ -22,6 +22,7 @@ IDS_MAX = 5000
 PAIRS = 400
 ROOTS = 200
 VARIANTS = 500
+PAGES_MAX = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,18 @@ class Measures:
             rows.append(Measure(f"`{_shown(target)}`", self._reads(target), upstream))
             after = f"`{_shown(target)}` after a write"
             rows.append(Measure(after, self._reads_after(target), upstream, clients_max=1, untimed=1))
+        if path == "/nodes":
+            rows.append(Measure("`/nodes?limit=100&after=…`, another page each time", self._pages, upstream))
         return rows
+
+    def _pages(self) -> Iterator[Unit]:
+        """Every page of all nodes, in random order: more than the hub remembers the wire form of."""
+        found, after = [], ""
+        while after is not None and len(found) < PAGES_MAX:
+            found.append(f"/nodes?limit=100&after={after}")
+            after = self.api.ask("GET", f"/nodes?limit=100&fields=id&after={after}")["next"]
+        self._random.shuffle(found)
+        return itertools.cycle([(self.api.pack("GET", target),) for target in found])
 
     def _filters(self) -> list[tuple[dict[str, str], int]]:
         total = self.api.ask("GET", "/count")

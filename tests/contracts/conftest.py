@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -57,44 +54,3 @@ def open_here(request: pytest.FixtureRequest, tmp_path: Path, ticking: Ticking) 
 @pytest.fixture
 def store(open_here: Callable[[], Store]) -> Store:
     return open_here()
-
-
-class Web:
-    """An HTTP server of this machine: what it answers, and the bodies it was sent."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        self._answers: dict[tuple[str, str], tuple[int, bytes, Mapping[str, str]]] = {}
-        web = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def _serve(self) -> None:
-                web.bodies.append(self.rfile.read(int(self.headers.get("content-length", 0))))
-                status, body, headers = web._answers[self.command, self.path]
-                self.send_response(status)
-                for name, value in {**headers, "content-type": "application/json", "content-length": len(body)}.items():
-                    self.send_header(name, str(value))
-                self.end_headers()
-                self.wfile.write(body)
-
-            do_GET = do_POST = _serve
-
-            def log_message(self, *arguments: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def answer(self, method: str, path: str, status: int, content: object, headers: Mapping[str, str] = {}) -> None:
-        self._answers[method, path] = status, json.dumps(content).encode(), headers
-
-
-@pytest.fixture
-def web() -> Iterator[Web]:
-    made = Web()
-    with made.server as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield made
-        server.shutdown()
-        thread.join()

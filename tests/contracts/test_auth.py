@@ -198,3 +198,30 @@ def test_memory_for_known_tokens_is_bounded(auth, monkeypatch):
     for n in range(50):
         assert auth.check(auth.mint(str(n), NOW), NOW)["sub"] == str(n)
     assert len(auth._known) <= 10
+
+
+def test_a_sealed_token_is_good_for_its_purpose_and_its_time(auth):
+    token = auth.seal("reset", {"sub": "a", "password_fgpt": "f"}, NOW, 3600)
+    claims = auth.unseal("reset", token, NOW + timedelta(minutes=59))
+    assert (claims["sub"], claims["password_fgpt"], claims["aud"]) == ("a", "f", ["fastapi-users:reset"])
+    assert auth.unseal("reset", token, NOW + timedelta(hours=1)) is None
+    assert auth.unseal("verify", token, NOW) is None
+    assert auth.check(token, NOW) is None
+    assert auth.unseal("reset", auth.mint("a", NOW, expires_s=3600), NOW) is None
+
+
+def sealed(key: str = KEY, **claims: Any) -> str:
+    given = {"sub": "a", "aud": "fastapi-users:verify", "exp": int(NOW.timestamp()) + 60, **claims}
+    return jwt.encode({name: value for name, value in given.items() if value is not None}, key, "HS256")
+
+
+def test_only_our_own_key_seals(auth):
+    assert auth.unseal("verify", sealed(), NOW) is not None
+    assert auth.unseal("verify", sealed(SECOND), NOW) is None
+
+
+@pytest.mark.parametrize(
+    "token", [*FORGED.values(), sealed(exp=None), sealed(exp="never"), sealed(sub=None), sealed(aud=None)]
+)
+def test_what_was_not_sealed_is_none_and_never_an_error(auth, token):
+    assert auth.unseal("verify", token, NOW) is None

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.auth.certificate import RETRY_S, Certificates, fetch
-from lib.auth.firebase import STANDING_KNOWN_FOR, Directory, FirebaseVisitors, Standing
+from lib.auth.firebase import ASK_AGAIN_AFTER, STANDING_KNOWN_FOR, Directory, FirebaseVisitors, Standing
 from lib.auth.oidc import GoogleOidc
 from lib.auth.port import Visitor
 from lib.errors import Unavailable
@@ -257,9 +257,12 @@ class Standings:
     def __init__(self) -> None:
         self.now: Standing | None = Standing(False, 0)
         self.asked = 0
+        self.error: Exception | None = None
 
     def __call__(self, subject: str) -> Standing | None:
         self.asked += 1
+        if self.error is not None:
+            raise self.error
         return self.now
 
 
@@ -325,6 +328,16 @@ def test_an_account_that_is_gone_or_disabled_is_refused(google, visitors, standi
 def test_nobody_is_asked_about_a_forged_token(google, visitors, standings):
     assert visitors.check(google.sign(visitor_claims(NOW), key="mallory"), NOW) is None
     assert standings.asked == 0
+
+
+def test_a_firebase_that_fails_is_not_asked_for_every_request(google, visitors, standings):
+    standings.error = Unavailable("Firebase cannot be asked")
+    for subject in ("u1", "u1", "u2"):
+        with pytest.raises(Unavailable):
+            visitors.check(google.visitor(NOW, sub=subject), NOW)
+    assert standings.asked == 1
+    standings.error = None
+    assert visitors.check(google.visitor(NOW), NOW + ASK_AGAIN_AFTER)
 
 
 def test_memory_for_standings_is_bounded(google, visitors, monkeypatch):

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 import orjson
 import pytest
 
-from lib.clock import to_milliseconds
-from lib.dialects.kernelci import codec, codec_user
-from lib.domain.account import User
+from lib.clock import stamp, to_milliseconds
+from lib.dialects.kernelci import codec, codec_telemetry, codec_user
+from lib.domain.account import Group, User
 from lib.domain.account import to_body as user_body
 from lib.domain.node import KINDS, Node, to_body
 from lib.store.port import Doc
 from schemas import kernelci as schema
 from schemas.kernelci_data import DATA
+from schemas.kernelci_telemetry import TelemetryIn, TelemetryOut
 from tests import build
 
 ID = "65a1355ee98651d0fe81e412"
@@ -26,6 +27,12 @@ NODE = Node(
     treeid="t", user_groups=["g"], processed_by_kcidb_bridge=True, retry_counter=3,
 )  # fmt: skip
 USER = User(ID, "bob", "bob@kernelci.org", "secret", "x", groups=[{"id": ID, "name": "g"}])
+
+EVENT = {
+    "ts": to_milliseconds(build.NOW), "kind": "job_result", "runtime": "lab", "device_type": "rk", "device_id": None,
+    "job_name": "j", "test_name": None, "job_id": "7", "node_id": ID, "tree": None, "branch": None, "arch": "arm64",
+    "result": "fail", "is_infra_error": True, "error_type": "Bug", "error_msg": "x", "retry": 1, "extra": {"a": [None]},
+}  # fmt: skip
 
 
 def read_node(wire):
@@ -57,13 +64,19 @@ PAIRS = [
         lambda wire: schema.UserItem.model_validate(wire).model_dump(),
         {"revision_id": None, **{k: getattr(USER, k) for k in schema.UserRead.model_fields}},
     ),
+    ("a group", Group(ID, "g"), codec_user.encode_group, lambda wire: Group(**wire), Group(ID, "g")),
+    ("a created group", Group(ID, "g"), codec_user.encode_group_made, lambda wire: Group(**wire), Group(ID, "g")),
+    (
+        "a telemetry event", {**EVENT, "ts": stamp(EVENT["ts"])}, codec_telemetry.encode_event,
+        lambda wire: codec_telemetry.decode_events([wire])[0], EVENT,
+    ),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("value", "encode", "decode", "read"), [p[1:] for p in PAIRS], ids=[p[0] for p in PAIRS])
 def test_what_is_written_reads_back(value, encode, decode, read):
     wire = encode(value)
-    assert decode(orjson.loads(orjson.dumps(wire))) == nullable(read)
+    assert decode(orjson.loads(orjson.dumps(wire))) == (nullable(read) if isinstance(read, dict) else read)
     assert encode(value) == wire
 
 
@@ -82,6 +95,8 @@ def test_the_wire_has_one_order_of_keys():
     assert list(codec_user.encode_user(USER)) == [
         "id", "email", "is_active", "is_superuser", "is_verified", "username", "groups",
     ]  # fmt: skip
+    event = codec_telemetry.encode_event({**EVENT, "ts": stamp(EVENT["ts"])})
+    assert list(event) == list(TelemetryOut.model_fields) == list(TelemetryIn.model_fields)
     assert list(codec_user.encode_user_doc(user_body(USER)))[:3] == ["id", "revision_id", "email"]
 
 

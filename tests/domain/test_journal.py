@@ -1,11 +1,14 @@
 """The log as it is followed, and the bell of a list."""
 
+import uuid
+
 import pytest
 
 from lib.domain import journal
 from lib.domain.item import bell_of
 from lib.domain.query import Filter, Query
-from lib.errors import Invalid
+from lib.errors import Exists, Invalid
+from lib.ids import derived
 from tests import build
 
 
@@ -64,3 +67,32 @@ def test_named_nodes_are_paged_by_cursor_too(hub, clock):
             if after is None:
                 break
         assert seen == want
+
+
+def test_what_comes_from_elsewhere_is_appended_once(hub, clock, monkeypatch):
+    def receive(id="e/1", source="urn:a", **more):
+        given = {"id": id, "source": source, "type": "t", **more}
+        return hub.journal.receive("pubsub:inbox", "abc", {"n": 1}, clock(), **given)
+
+    assert [receive(), receive(), receive(id="2"), receive(source="urn:b")] == [True, False, True, True]
+    events = hub.store.read("abc", 0, 10)
+    assert [(e.body["owner"], e.body["source"]) for e in events] == [
+        ("pubsub:inbox", source) for source in ("urn:a", "urn:a", "urn:b")
+    ]
+    assert hub.journal.source_of(events[0].key) == "urn:a"
+    assert hub.journal.source_of("e/1") is hub.journal.source_of("none") is None
+    with pytest.raises(Invalid, match="attributes"):
+        receive(id="3", attributes={str(n): n for n in range(51)})
+
+    def lose(work):
+        raise Exists("idempotency")
+
+    monkeypatch.setattr(hub.store, "transact", lose)
+    assert receive(id="4") is False
+
+
+def test_a_derived_id_belongs_to_its_parts_and_their_order():
+    made = {derived(*parts) for parts in (("a", "b"), ("b", "a"), ("ab",), ("a", "b", ""), ("a\0b",), ())}
+    assert len(made) == 6
+    assert all(uuid.UUID(id).version == 8 and uuid.UUID(id).variant == uuid.RFC_4122 for id in made)
+    assert derived("a", "b") == derived("a", "b")

@@ -138,7 +138,7 @@ def test_a_filter_is_applied_here(hub, clock, subscribe, poll):
     assert [poll(id), poll(id)] == [3, None]
 
 
-def test_what_nobody_polls_is_reaped_but_for_subscriber_ids(hub, clock, subscribe, poll):
+def test_what_nobody_polls_is_reaped_but_for_subscriber_ids_in_use(hub, clock, subscribe, poll):
     idle, durable = subscribe(), subscribe(subscriber_id="s")
     clock.advance(minutes=10)
     live = subscribe()
@@ -147,3 +147,25 @@ def test_what_nobody_polls_is_reaped_but_for_subscriber_ids(hub, clock, subscrib
     assert [s.id for s in hub.subscriptions.every()] == [durable, live]
     with pytest.raises(NotFound):
         poll(idle)
+
+
+def test_a_subscriber_id_is_forgotten_after_a_month(hub, clock, publish, subscribe, poll):
+    used, left, ended = (subscribe(subscriber_id=name) for name in ("used", "left", "ended"))
+    hub.subscriptions.unsubscribe(BOB, ended)
+    clock.advance(days=29)
+    poll(used)
+    assert hub.subscriptions.reap(clock()) == 0
+    clock.advance(days=2)
+    # Taken up again, if not polled yet, is in use.
+    assert subscribe(subscriber_id="left") == left
+    assert hub.subscriptions.reap(clock()) == 1
+    assert [s.id for s in hub.subscriptions.every()] == [used, left]
+    # The name is free, and begins anew.
+    assert hub.subscriptions.subscribe(EVE, "abc", clock(), subscriber_id="ended").user == "eve"
+
+
+def test_hundreds_are_reaped_in_one_run(hub, clock, subscribe):
+    for n in range(250):
+        subscribe(subscriber_id=str(n))
+    clock.advance(days=31)
+    assert hub.subscriptions.reap(clock()) == 250 and list(hub.subscriptions.every()) == []

@@ -11,6 +11,7 @@ from lib.domain.account import KNOWN_FOR
 from lib.domain.hub import Hub
 from lib.domain.query import Query
 from lib.errors import Coded, Exists, Invalid, Unavailable
+from lib.outbound.memory import MemoryPost
 from tests import build
 
 ANN = Visitor("firebase:p", "u1", "ann", "ann@example.org")
@@ -35,8 +36,13 @@ def embassy() -> Embassy:
 
 
 @pytest.fixture
-def hub(store, bus, auth, clock, ids, embassy) -> Hub:
-    return Hub(store, bus, auth, embassy, clock=clock, ids=ids)
+def post() -> MemoryPost:
+    return MemoryPost()
+
+
+@pytest.fixture
+def hub(store, bus, auth, clock, ids, embassy, post) -> Hub:
+    return Hub(store, bus, auth, embassy, clock=clock, ids=ids, post=post)
 
 
 @pytest.fixture
@@ -62,6 +68,19 @@ def test_a_new_process_knows_it_again(store, bus, auth, clock, ids, embassy, who
     first = who("of ann")
     second = Hub(store, bus, auth, embassy, clock=clock, ids=ids).accounts.actor_of("of ann", clock())
     assert first == second
+
+
+def test_two_first_requests_at_once_make_one_record(store, bus, auth, clock, ids, embassy, hub, who, monkeypatch):
+    other = Hub(store, bus, auth, embassy, clock=clock, ids=ids)
+    transact = store.transact
+
+    def late(work):
+        monkeypatch.setattr(store, "transact", transact)
+        other.accounts.actor_of("of ann", clock())
+        raise Exists("unique")
+
+    monkeypatch.setattr(store, "transact", late)
+    assert who("of ann").username == "ann" and users(hub) == ["ann"]
 
 
 def test_tokens_of_ours_are_tried_first(hub, clock, who, embassy):
@@ -135,8 +154,10 @@ def test_an_administrator_can_rename_deactivate_and_delete_it(hub, who, clock):
     assert who("of ann") is None and users(hub) == []
 
 
-def test_it_has_no_password_here(hub, who):
+def test_it_has_no_password_here(hub, who, post, clock):
     id = who("of ann").id
+    hub.letters.ask_reset("ann@example.org", clock())
+    assert post.sent == []
     for password in ("", "plain:", "password"):
         with pytest.raises(Coded, match="LOGIN_BAD_CREDENTIALS"):
             hub.accounts.login("ann", password, build.NOW)

@@ -143,13 +143,14 @@ def deploy(tmp_path: Path) -> Iterator[Deploy]:
     """Start a cloud function under functions-framework; gives its URL. All share one store."""
     with ExitStack() as stack:
 
-        def start(target: str, **env: str) -> str:
+        def start(target: str, source: str = "main.py", **env: str) -> str:
             port = _free_port()
             log = stack.enter_context((tmp_path / f"{target}.log").open("w"))
             process = subprocess.Popen(
-                [str(Path(sys.executable).with_name("functions-framework")), "--source", str(ROOT / "main.py"),
+                [str(Path(sys.executable).with_name("functions-framework")), "--source", str(ROOT / source),
                  "--target", target],
-                env={"PATH": os.environ.get("PATH", ""), "HOST": "127.0.0.1", "PORT": str(port),
+                env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT),
+                     "HOST": "127.0.0.1", "PORT": str(port),
                      "HUB_STORE": f"sqlite:///{tmp_path}/functions.db", "SECRET_KEY": SECRET_KEY, **env},
                 stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip

@@ -7,6 +7,7 @@ dates as `str(datetime)`, every verb retried on 500, 502, 503, 504 and 521.
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable
@@ -31,12 +32,13 @@ class Refused(Exception):
 
 
 class Player:
-    """One configured client of one API."""
+    """One configured client of one API; `asked` are its requests, as they went over the wire."""
 
     def __init__(self, url: str, token: str | None = None, version: str = "latest", timeout: float = 60) -> None:
         self.base = f"{url.rstrip('/')}/{version}/"
         self.token, self.timeout = token, timeout
         self.statuses: list[int] = []
+        self.asked: list[str] = []
 
     def _call(self, method: str, path: str, *, params: Any = None, body: Any = None, form: Any = None) -> Any:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
@@ -50,6 +52,7 @@ class Player:
                 method, self.base + path.lstrip("/"), params=params, data=data, headers=headers, timeout=self.timeout
             )
         self.statuses.append(reply.status_code)
+        self.asked.append(f"{method} {reply.request.path_url}")
         if reply.status_code >= 400:
             raise Refused(reply.json()["detail"])
         return reply.json() if reply.content else None
@@ -64,6 +67,12 @@ class Player:
 
     def whoami(self) -> Any:
         return self._call("GET", "/whoami")
+
+    def token_info(self) -> Any:
+        """What the configured token says of itself; asks nobody."""
+        assert self.token
+        payload = self.token.split(".")[1]
+        return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
     def user_add(self, username: str, email: str, password: str, **more: Any) -> Any:
         return self._call(
@@ -90,6 +99,18 @@ class Player:
     def user_leave(self, username: str, group: str) -> Any:
         names = [g["name"] for g in self._user(username)["groups"]]
         return self.user_update(username, groups=[name for name in names if name != group])
+
+    def user_request_verify(self, username: str) -> None:
+        self._call("POST", "user/request-verify-token", body={"email": self._user(username)["email"]})
+
+    def user_verify(self, token: str) -> Any:
+        return self._call("POST", "user/verify", body={"token": token})
+
+    def user_forgot_password(self, email: str) -> None:
+        self._call("POST", "user/forgot-password", body={"email": email})
+
+    def user_reset_password(self, token: str, password: str) -> None:
+        self._call("POST", "user/reset-password", body={"token": token, "password": password})
 
     def user_password(self, username: str, password: str, new_password: str) -> None:
         form = {"username": username, "password": password, "new_password": new_password}
@@ -161,6 +182,18 @@ class Player:
         tree = {"node": root, "child_nodes": [branch(c, root["path"]) for c in results.get("child_nodes", ())]}
         return self._call("PUT", f"nodes/{root_id}", body=tree)
 
+    def job_new(self, node_id: str, name: str, **data: Any) -> Any:
+        """`kci job new`: GET the node it is for and those above it up to the checkout, POST a job below it."""
+        node = above = self.get(node_id)
+        while above["parent"] and above["kind"] != "checkout":
+            above = self.get(above["parent"])
+        assert above["kind"] == "checkout"
+        revision = above["data"]["kernel_revision"]
+        return self.submit(
+            {"kind": "job", "name": name, "path": [*node["path"], name], "group": name, "parent": node_id,
+             "data": {"kernel_revision": revision, "runtime": None, "platform": None, **data}}
+        )  # fmt: skip
+
     def find(self, *attributes: str, limit: int | None = None, offset: int = 0) -> list[Any]:
         """One page, or without a limit every page of 100 until a short one."""
         if limit is not None:
@@ -182,6 +215,28 @@ class Player:
 
     def bulkset(self, ids: list[str], field: str, value: str) -> int:
         return self._call("PUT", "batch/nodeset", body={"nodes": ids, "field": field, "value": value})
+
+    # Key-value pairs and telemetry
+    def kv_get(self, namespace: str, key: str) -> Any:
+        return self._call("GET", f"kv/{namespace}/{key}")
+
+    def kv_set(self, namespace: str, key: str, value: str) -> Any:
+        return self._call("POST", f"kv/{namespace}/{key}", body=value)
+
+    def kv_delete(self, namespace: str, key: str) -> Any:
+        return self._call("DELETE", f"kv/{namespace}/{key}")
+
+    def telemetry_add(self, events: list[dict[str, Any]]) -> Any:
+        return self._call("POST", "telemetry", body=events)
+
+    def telemetry_find(self, **attributes: Any) -> Any:
+        return self._call("GET", "telemetry", params=attributes)["items"]
+
+    def telemetry_stats(self, group_by: str, **attributes: Any) -> Any:
+        return self._call("GET", "telemetry/stats", params={"group_by": group_by, **attributes})
+
+    def telemetry_anomalies(self, **attributes: Any) -> Any:
+        return self._call("GET", "telemetry/anomalies", params=attributes)
 
     # Events
     def subscribe(self, channel: str, promisc: bool | None = None, subscriber_id: str | None = None) -> int:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+
 import pytest
 
-from functions.http import Edge
+from functions import routes
+from functions.http import Edge, Robots
 from functions.table import Bound, Table
+from lib.auth.oidc import GoogleOidc
 from lib.dialects.wire import Access, Dialect, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.errors import Invalid, NotFound, Unavailable, Unserved
+from tests import build
+from tests.issuer import AUDIENCE, PUSHER, SCHEDULER, Issuer
 
 
 def echo(request: Request, hub: Hub) -> Reply:
@@ -67,3 +74,31 @@ def lines() -> list[str]:
 @pytest.fixture
 def edge(hub: Hub, lines: list[str]) -> Edge:
     return Edge(hub, table_of(*ROUTES), say=lines.append)
+
+
+@pytest.fixture
+def google() -> Issuer:
+    return Issuer()
+
+
+@pytest.fixture
+def cloud(hub, clock, google, lines) -> build.Client:
+    """A client of the whole edge, which knows the service accounts."""
+    allowed = {Access.PUSH: frozenset((PUSHER,)), Access.SCHEDULER: frozenset((SCHEDULER,))}
+    robots = Robots(GoogleOidc(AUDIENCE, google.fetch), allowed)
+    return build.Client(Edge(hub, routes.table(), say=lines.append, robots=robots), clock)
+
+
+Send = Callable[..., Reply]
+
+
+@pytest.fixture
+def send(cloud, clock, google) -> Send:
+    """Push a body, by the account that may."""
+
+    def send(body: object, **headers: str) -> Reply:
+        whole = body if isinstance(body, bytes) else json.dumps(body).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return cloud.send("POST", "/on_event", body=whole, headers=named, token=google.robot(clock()))
+
+    return send

@@ -15,8 +15,9 @@ from functions import asgi_shell
 from functions.asgi_shell import AsgiShell, base_url
 from functions.http import Edge
 from lib.clock import now as wall_clock
-from lib.dialects.wire import Reply, Request, Route, Wait, reply_json
+from lib.dialects.wire import Access, Reply, Request, Route, Wait, reply_json
 from lib.domain.hub import Hub
+from tests import build
 
 from .conftest import table_of
 
@@ -79,6 +80,7 @@ class Bench:
         routes = (
             Route("GET", "/quick", self.quick, "a", quick=True),
             Route("GET", "/slow", self.quick, "a"),
+            Route("GET", "/mine", self.quick, "a", Access.USER, quick=True),
             Route("POST", "/body", self.body, "a", body_bytes_max=100),
             Route("GET", "/poll", self.poll, "a"),
             Route("GET", "/sent", self.sent, "a"),
@@ -163,6 +165,18 @@ def test_quick_routes_run_in_the_loop_and_others_in_the_pool(bench):
     assert bench.threads[0] == threading.current_thread().name
     assert bench.threads[1].startswith("request")
     assert len(bench.lines) == 2
+
+
+@pytest.mark.parametrize("has_visitors", [False, True])
+def test_a_token_that_may_be_shown_elsewhere_never_is_in_the_loop(bench, has_visitors):
+    bench.hub.has_visitors = has_visitors
+    lab = build.register(bench.hub.accounts, "lab")
+    token = bench.hub.accounts.auth.mint(lab.id, wall_clock())
+    connection = run(bench.ask(Connection(), "GET", "/mine", authorization=f"Bearer {token}"))
+    assert connection.status == 200
+    assert bench.threads[0].startswith("request") == has_visitors
+    run(bench.ask(Connection(), "GET", "/quick"))
+    assert bench.threads[1] == threading.current_thread().name
 
 
 def test_repeated_headers_are_joined(bench):
@@ -311,11 +325,27 @@ def test_what_an_abandoned_poll_would_have_got_is_not_counted_as_sent(bench):
 
 
 def test_on_sent_runs_in_the_loop_and_after_in_the_pool(bench):
-    run(bench.ask(Connection(), "GET", "/sent"))
+    async def story() -> None:
+        await asyncio.gather(*(bench.ask(Connection(), "GET", "/sent") for _ in range(2)))
+        await asyncio.sleep(asgi_shell.FOLLOW_UP_S * 2)
+
+    run(story())
     bench.shell._close_pools()
-    assert [what for what, _ in bench.seen] == ["sent", "after"]
+    assert [what for what, _ in bench.seen] == ["sent", "sent", "after", "after"]
     assert bench.seen[0][1] == threading.current_thread().name
-    assert bench.seen[1][1].startswith("request")
+    assert bench.seen[2][1].startswith("request")
+
+
+def test_what_follows_is_done_when_the_server_stops_first(bench):
+    async def story() -> None:
+        to_shell: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        for kind in ("startup", "shutdown"):
+            to_shell.put_nowait({"type": f"lifespan.{kind}"})
+        await bench.ask(Connection(), "GET", "/sent")
+        await bench.shell({"type": "lifespan"}, to_shell.get, lambda message: asyncio.sleep(0))
+
+    run(story())
+    assert [what for what, _ in bench.seen] == ["sent", "after"]
 
 
 def test_on_sent_does_not_run_when_the_client_is_gone(bench):
@@ -337,7 +367,13 @@ def test_what_follows_a_reply_may_fail(bench, caplog):
     bench.edge.table = table_of(
         Route("GET", "/x", lambda request, hub: Reply(200, b"x", on_sent=fail, after=fail), "a")
     )
-    assert run(bench.ask(Connection(), "GET", "/x")).status == 200
+
+    async def story() -> Connection:
+        connection = await bench.ask(Connection(), "GET", "/x")
+        await asyncio.sleep(asgi_shell.FOLLOW_UP_S * 2)
+        return connection
+
+    assert run(story()).status == 200
     bench.shell._close_pools()
     assert len(caplog.records) == 2
 

@@ -67,3 +67,53 @@ def test_a_head_has_a_limit(monkeypatch, pieces, answers):
 def test_a_head_must_come_in_time(monkeypatch, pieces, answers):
     monkeypatch.setattr(protocol, "HEAD_S", 0.1)
     assert asyncio.run(exchange(*pieces, pause_s=0.3)) == answers
+
+
+class Wire:
+    """A transport that notes each packet."""
+
+    def __init__(self) -> None:
+        self.packets: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.packets.append(data)
+
+    def writelines(self, parts: tuple[bytes, ...]) -> None:
+        self.packets.append(b"".join(parts))
+
+    def close(self) -> None:
+        self.packets.append(b"(closed)")
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+@pytest.mark.parametrize(("writes", "packets"), [
+    ([HEAD, b"body"], [HEAD + b"body"]),
+    ([HEAD, b"", HEAD, b"body"], [HEAD, HEAD + b"body"]),
+    ([HEAD, None, b"a", b"b"], [HEAD, b"a", b"b"]),
+    ([HEAD], [HEAD]),
+    ([b"HTTP/1.0", b"a"], [b"HTTP/1.0", b"a"]),
+])  # fmt: skip
+def test_a_head_goes_out_with_its_body_and_never_late(writes, packets):
+    async def story() -> list[bytes]:
+        wire = Wire()
+        joined = protocol.Joined(wire, asyncio.get_running_loop())  # type: ignore[arg-type]
+        for data in writes:
+            await asyncio.sleep(0) if data is None else joined.write(data)
+        await asyncio.sleep(0)
+        return wire.packets
+
+    assert asyncio.run(story()) == packets
+
+
+def test_a_head_goes_out_before_the_line_is_closed():
+    async def story() -> list[bytes]:
+        wire = Wire()
+        joined = protocol.Joined(wire, asyncio.get_running_loop())  # type: ignore[arg-type]
+        joined.write(HEAD)
+        joined.close()
+        await asyncio.sleep(0)
+        return wire.packets
+
+    assert asyncio.run(story()) == [HEAD, b"(closed)"]

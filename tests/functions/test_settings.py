@@ -30,12 +30,25 @@ def test_the_defaults():
         token_expires_s=None,
         keep_alive=timedelta(seconds=45),
         source="https://api.kernelci.org/",
+        smtp_host="",
+        smtp_port=587,
+        email_sender="",
+        email_password="",
         oidc_audience="",
         push_accounts=frozenset(),
         scheduler_accounts=frozenset(),
         firebase_project="",
         notes=(),
     )
+
+
+def test_mail_needs_a_sender():
+    settings = of(SMTP_HOST="mail.example.org", SMTP_PORT="465", EMAIL_SENDER="hub@example.org", EMAIL_PASSWORD="s p")
+    assert (settings.smtp_host, settings.smtp_port, settings.email_password) == ("mail.example.org", 465, "s p")
+    for environ in ({}, {"EMAIL_SENDER": "hub"}, {"EMAIL_SENDER": "hub @example.org"}, {"SMTP_PORT": "0"}):
+        with pytest.raises(Faulty):
+            of(SMTP_HOST="mail.example.org", **environ)
+    assert of(EMAIL_SENDER="hub@example.org").smtp_host == ""
 
 
 def test_all_faults_are_reported_together_and_no_secret_is():

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OURS = ("lib", "functions", "schemas", "infra", "main", "tests")
 LEAVES = ("lib.errors", "lib.clock", "lib.ids", "lib.waiting")
-PORTS = ("lib.store.port", "lib.messaging.port", "lib.auth.port")
+PORTS = ("lib.store.port", "lib.messaging.port", "lib.auth.port", "lib.outbound.port")
 
 
 class Place(NamedTuple):
@@ -43,6 +43,7 @@ PLACES = (
     Place("lib.store.*", (*LEAVES, "lib.store.*"), ("flask", "os.environ")),
     Place("lib.messaging.*", (*LEAVES, "lib.messaging.*", "lib.store.indexes"), ("flask", "os.environ")),
     Place("lib.auth.*", (*LEAVES, "lib.auth.*"), ("flask", "os.environ")),
+    Place("lib.outbound.*", (*LEAVES, "lib.outbound.*"), ("flask", "os.environ")),
     Place("lib.domain*", (*LEAVES, *PORTS, "lib.store", "lib.store.indexes", "lib.domain*"), (*CLOUD, *DATA, "os")),
     Place("lib.dialects.wire", ("lib", "lib.errors", "lib.clock"), CLOUD + DATA, ("lib.domain.*",)),
     Place(
@@ -171,6 +172,6 @@ def test_the_rules_allow(name, source):
 
 
 def test_only_the_wiring_opens_adapters():
-    openers = ("lib.store.open", "lib.messaging.open", "lib.auth.open")
+    openers = ("lib.store.open", "lib.messaging.open", "lib.auth.open", "lib.outbound.open")
     opened = {n for n, p in MODULES.items() for m, _, _ in imports(ast.parse(p.read_text())) if m.startswith(openers)}
     assert opened == {"functions.wiring"}

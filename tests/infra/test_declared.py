@@ -31,10 +31,10 @@ def test_each_slice_is_a_target_and_deployed(slice):
     assert slice in {f.slice for f in function.chosen(p)}
 
 
-def test_the_whole_is_deployed_beside_the_slices_where_the_load_balancer_needs_it(monkeypatch):
-    assert "hub" not in {f.slice for f in function.chosen(DEMO)}
-    monkeypatch.setattr(function, "paths", lambda: {"hub": ["/shared"]})
-    assert "hub" in {f.slice for f in function.chosen(DEMO)}
+@pytest.mark.parametrize(("paths", "is_needed"), [({"hub": ["/shared"]}, True), ({"node": ["/node"]}, False)])
+def test_the_whole_is_deployed_beside_the_slices_where_the_load_balancer_needs_it(monkeypatch, paths, is_needed):
+    monkeypatch.setattr(function, "paths", lambda: paths)
+    assert ("hub" in {f.slice for f in function.chosen(DEMO)}) is is_needed
     assert "hub" not in {f.slice for f in function.chosen(DEMO._replace(domain=""))}
 
 

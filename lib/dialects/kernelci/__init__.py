@@ -1,8 +1,8 @@
 """KernelCI: the hub's first wire language (kernelci.md). Paths have no version prefix here; the edge mounts them.
 
-Handlers by noun: `root`, `nodes`, `trees`, `lists`, `users`, `groups`, `pubsub`, `items`, `stream`. Codecs: `codec`
-(nodes), `codec_user`, `codec_query` (filters), `codec_page`, `codec_event` (messages and the log), `condition` (entity
-tags, keys of requests).
+Handlers by noun: `root`, `nodes`, `trees`, `lists`, `users`, `letters`, `groups`, `pubsub`, `items`, `stream`, `kv`,
+`telemetry`. Codecs: `codec` (nodes), `codec_user`, `codec_query` (filters), `codec_page`, `listing` (pages of other
+records), `codec_event` (messages and the log), `codec_telemetry`, `condition` (entity tags, keys of requests).
 """
 
 from __future__ import annotations
@@ -10,12 +10,27 @@ from __future__ import annotations
 import base64
 import binascii
 
-from lib.dialects.kernelci import groups, items, lists, nodes, pubsub, root, stream, trees, users
+from lib.dialects.kernelci import (
+    groups,
+    items,
+    kv,
+    letters,
+    lists,
+    nodes,
+    pubsub,
+    root,
+    stream,
+    telemetry,
+    trees,
+    users,
+)
 from lib.dialects.wire import Dialect, Headers, Reply, Request, reply_json
 from lib.errors import Malformed, NoMethod, NotEditable, Refusal, Unauthenticated
 
 ROUTES = tuple(
-    route for noun in (root, nodes, trees, lists, users, groups, pubsub, items, stream) for route in noun.ROUTES
+    route
+    for noun in (root, nodes, trees, lists, users, letters, groups, pubsub, items, stream, kv, telemetry)
+    for route in noun.ROUTES
 )
 
 

@@ -16,7 +16,7 @@ from lib.domain.event import BEEP, NODE_CHANNEL, TYPE_DEFAULT, envelope
 from lib.domain.query import Filter, Query, regex
 from lib.domain.subscription import FILTERS, Subscription
 from lib.errors import Invalid
-from schemas.kernelci import SubscriptionRead
+from schemas.kernelci_event import SubscriptionRead
 
 if TYPE_CHECKING:
     from lib.store.port import Doc, Event

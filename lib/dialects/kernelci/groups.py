@@ -5,19 +5,11 @@
 
 from __future__ import annotations
 
-from lib.dialects.kernelci.codec import encode_page
-from lib.dialects.kernelci.codec_query import (
-    GROUP_FIELDS,
-    LIMIT,
-    LIMIT_DEFAULT,
-    OFFSET,
-    decode_filters,
-    decode_param,
-)
+from lib.dialects.kernelci.codec_query import GROUP_FIELDS, decode_filters
 from lib.dialects.kernelci.codec_user import encode_group, encode_group_doc, encode_group_made
+from lib.dialects.kernelci.listing import LISTING_KEYS, reply_listing
 from lib.dialects.wire import Access, Reply, Request, Route, decode_body, reply_json
 from lib.domain.hub import Hub
-from lib.domain.query import Query
 from lib.errors import Invalid, NotFound
 from lib.ids import is_node_id
 from schemas.kernelci import GroupIn, GroupMade, GroupPage, GroupRead
@@ -39,13 +31,8 @@ def make_and_tell(request: Request, hub: Hub) -> Reply:
 
 def find(request: Request, hub: Hub) -> Reply:
     """GET /user-groups and GET /groups"""
-    pairs = request.query
-    limit = decode_param(pairs, "limit", LIMIT, LIMIT_DEFAULT)
-    offset = decode_param(pairs, "offset", OFFSET, 0)
-    filters = decode_filters(pairs, GROUP_FIELDS, ("limit", "offset"))
-    docs = hub.accounts.find_groups(Query(filters, limit, offset))
-    total = hub.accounts.count_groups(filters)
-    return reply_json(encode_page([encode_group_doc(d.body) for d in docs], total, limit, offset))
+    filters = decode_filters(request.query, GROUP_FIELDS, LISTING_KEYS)
+    return reply_listing(request, filters, hub.accounts.find_groups, hub.accounts.count_groups, encode_group_doc)
 
 
 def read(request: Request, hub: Hub) -> Reply:
@@ -83,7 +70,7 @@ def decode_group_id(request: Request) -> str:
     return id
 
 
-_PARAMS = ("limit", "offset", "name")
+_PARAMS = (*LISTING_KEYS, "name")
 
 ROUTES = (
     Route(

@@ -23,7 +23,7 @@ from lib.dialects.wire import Access, Reply, Request, Route, Wait, decode_body, 
 from lib.domain.hub import Hub
 from lib.domain.subscription import FILTERS, Poll
 from lib.errors import Malformed, NotFound
-from schemas.kernelci import EventRead, MessageRead, PublishIn, SubscriptionRead, SubscriptionStat
+from schemas.kernelci_event import EventRead, MessageRead, PublishIn, SubscriptionRead, SubscriptionStat
 
 STATS_MAX = 10_000
 """Most subscriptions that are shown; the oldest ones."""

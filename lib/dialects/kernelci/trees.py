@@ -12,9 +12,9 @@ import orjson
 from lib.dialects.kernelci.codec import Wire, decode_hierarchy, encode_doc
 from lib.dialects.kernelci.codec_page import View, decode_view
 from lib.dialects.kernelci.codec_query import FLAG, decode_param
-from lib.dialects.kernelci.condition import decode_once, reply_again
+from lib.dialects.kernelci.condition import decode_if_match, decode_once, encode_etag, reply_again
 from lib.dialects.kernelci.nodes import decode_node_id, stored_kind
-from lib.dialects.wire import Access, Reply, Request, Route, decode_json, reply_json
+from lib.dialects.wire import Access, Headers, Reply, Request, Route, decode_json, reply_json
 from lib.domain.hub import Hub
 from lib.domain.ledger import Done
 from lib.domain.node import RESULTS, STATES
@@ -32,6 +32,8 @@ CHUNK_NODES = 200
 def edit_tree(request: Request, hub: Hub) -> Reply:
     """PUT /nodes/{id}
 
+    `If-Match` speaks of the root, and so does the entity tag of the reply.
+
     Of a request with an Idempotency-Key the ids are kept, for the whole reply may be larger than a record: a
     repetition shows the same nodes as they are now.
     """
@@ -40,11 +42,16 @@ def edit_tree(request: Request, hub: Hub) -> Reply:
     tree = decode_hierarchy(body, stored_kind(hub, id, root))
     once = decode_once(request, f"/nodes/{id}", _encode_ids)
     try:
-        docs = hub.nodes.replace_tree(request.caller, id, tree, request.now, once)
+        docs = hub.nodes.replace_tree(request.caller, id, tree, request.now, once, decode_if_match(request))
     except Done as done:
         docs = hub.nodes.load_many(orjson.loads(done.reply))
-        return reply_again(done, orjson.dumps([encode_doc(doc.body) for doc in docs]))
-    return reply_json([encode_doc(doc.body) for doc in docs])
+        return reply_again(done, orjson.dumps([encode_doc(doc.body) for doc in docs]), _etag(docs))
+    return reply_json([encode_doc(doc.body) for doc in docs], headers=_etag(docs))
+
+
+def _etag(docs: list[Doc]) -> Headers:
+    """The revision of the root, which comes first."""
+    return encode_etag(docs[0].rev) if docs else ()
 
 
 def _encode_ids(docs: list[Doc]) -> str:

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib.dialects.kernelci.codec import encode_page
-from lib.dialects.kernelci.codec_query import (
-    LIMIT,
-    LIMIT_DEFAULT,
-    OFFSET,
-    USER_FIELDS,
-    decode_filters,
-    decode_param,
-)
+from lib.dialects.kernelci.codec_query import USER_FIELDS, decode_filters
 from lib.dialects.kernelci.codec_user import decode_form, decode_user_edit, encode_user, encode_user_doc
+from lib.dialects.kernelci.listing import LISTING_KEYS, reply_listing
 from lib.dialects.wire import Access, Reply, Request, Route, decode_body, reply_json
 from lib.domain.hub import Hub
-from lib.domain.query import Query
 from lib.errors import Invalid, NotFound, Unauthenticated
 from lib.ids import is_node_id
 from schemas.kernelci import LoginIn, PasswordIn, RegisterIn, TokenRead, UserEdit, UserPage, UserRead
@@ -101,13 +93,8 @@ def update_password(request: Request, hub: Hub) -> Reply:
 
 def find(request: Request, hub: Hub) -> Reply:
     """GET /users"""
-    pairs = request.query
-    limit = decode_param(pairs, "limit", LIMIT, LIMIT_DEFAULT)
-    offset = decode_param(pairs, "offset", OFFSET, 0)
-    filters = decode_filters(pairs, USER_FIELDS, ("limit", "offset"))
-    docs = hub.accounts.find(Query(filters, limit, offset))
-    total = hub.accounts.count(filters)
-    return reply_json(encode_page([encode_user_doc(d.body) for d in docs], total, limit, offset))
+    filters = decode_filters(request.query, USER_FIELDS, LISTING_KEYS)
+    return reply_listing(request, filters, hub.accounts.find, hub.accounts.count, encode_user_doc)
 
 
 ROUTES = (

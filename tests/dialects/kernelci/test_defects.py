@@ -1,13 +1,16 @@
-"""What was found wrong with the KernelCI server, and is not here (kernelci.md 11, by its numbers).
+"""What was found wrong with the KernelCI server, and is not here (kernelci.md 11, by its numbers; 2 by its sections).
 
-Numbers 1, 3 and 8 were confirmed against the live server; the others were read or measured.
+Numbers 1, 3 and 8 were confirmed against the live server; the others were read or measured. Those of events (5.4) are
+in `test_defects_events`.
 """
 
 import json
 
 import pytest
 
+from functions import http, routes
 from lib.dialects.wire import Wait
+from lib.domain.hub import Hub
 from tests import build
 
 MISSING = "f" * 24
@@ -28,6 +31,12 @@ def ask(client, tokens):
         return reply.status, json.loads(reply.body) if reply.body else None
 
     return ask
+
+
+@pytest.fixture
+def root(hub, auth, clock, tokens):
+    """Makes `by="root"`, an administrator."""
+    tokens["root"] = auth.mint(build.register(hub.accounts, "root", is_superuser=True).id, clock())
 
 
 @pytest.fixture
@@ -107,6 +116,61 @@ def test_2_every_update_tells_what_was_before(ask, submit):
         (None, "running"), ("running", "available"), ("available", "available"), ("available", "done"),
     ]  # fmt: skip
     assert "previous_state" not in told[0]
+
+
+# 4: one replica only
+
+
+def test_4_two_hubs_over_one_store_are_one(ask, submit, store, bus, auth, clock, ids, tokens):
+    other = build.Client(http.Edge(Hub(store, bus, auth, clock=clock, ids=ids), routes.table()), clock)
+    node = submit(build.job())
+    reply = other.send(
+        "PATCH", f"/latest/node/{node['id']}", token=tokens["bob"], json_body={"result": "pass"},
+        headers={"If-Match": '"1"'},
+    )  # fmt: skip
+    assert reply.status == 200
+    assert ask("PATCH", f"/node/{node['id']}", {"result": "fail"}, headers={"If-Match": '"1"'})[0] == 412
+    assert ask("GET", f"/node/{node['id']}")[1]["result"] == "pass"
+
+
+# 5: deep offsets, a count on every page, no index
+
+
+def test_5_a_page_goes_on_where_the_one_before_ended(ask, submit):
+    sent = [submit(build.test_node(name=f"t{n}"))["name"] for n in range(5)]
+    seen, after = [], ""
+    while after is not None:
+        _, page = ask("GET", f"/nodes?kind=test&limit=2&after={after}")
+        seen += [n["name"] for n in page["items"]]
+        after = page["next"]
+    assert seen == sent
+
+
+def test_5_what_clients_filter_on_is_read_from_an_index(ask, submit, hub, monkeypatch):
+    """However many nodes there are, those of another kind or tree are not read."""
+    for _ in range(3):
+        submit(build.checkout())
+    submit(build.test_node())
+    read = []
+    find = hub.store.find
+    monkeypatch.setattr(hub.store, "find", lambda *args: read.append(page := find(*args)) or page)
+    for target in ("/nodes?kind=test&limit=5", "/nodes?data.kernel_revision.tree=none&kind=test&limit=5"):
+        read.clear()
+        assert ask("GET", target)[0] == 200
+        assert sum(len(page.docs) for page in read) <= 1
+
+
+# 6: the sweep lives outside, and only for its own nodes
+
+
+def test_6_nodes_of_every_owner_time_out(ask, submit, hub, clock):
+    nodes = [submit(build.job(), by=name) for name in ("bob", "eve")]
+    clock.advance(hours=7)
+    hub.sweep(clock())
+    for node in nodes:
+        ended = ask("GET", f"/node/{node['id']}")[1]
+        assert (ended["state"], ended["result"], ended["owner"]) == ("done", "incomplete", node["owner"])
+        assert ended["data"]["error_code"] == "node_timeout"
 
 
 # 7: lost updates
@@ -211,14 +275,61 @@ def test_12_a_tree_is_read_and_counted_at_once(ask, submit):
 # 14: groups that cannot be emptied
 
 
-def test_14_groups_can_be_emptied(ask, hub, auth, clock, tokens):
-    root = build.register(hub.accounts, "root", is_superuser=True)
-    tokens["root"] = auth.mint(root.id, clock())
+def test_14_groups_can_be_emptied(ask, hub, clock, root):
     hub.accounts.make_group("lab", clock())
     (bob,) = (u["id"] for u in ask("GET", "/users?username=bob")[1]["items"])
     for groups in (["lab"], []):
         _, user = ask("PATCH", f"/user/{bob}", {"groups": groups}, by="root")
         assert [g["name"] for g in user["groups"]] == groups
+
+
+# 13: hard to run; routes that vanished (the first administrator, passwords and the start: tests/e2e/test_serve.py)
+
+
+def test_13_the_description_is_served_and_the_greeting_is_json(client):
+    for prefix in ("", "/latest", "/v0"):
+        assert "/latest/node" in json.loads(client.send("GET", f"{prefix}/openapi.json").body)["paths"]
+    assert json.loads(client.send("GET", "/latest/").body) == {"message": "KernelCI API"}
+
+
+def test_13_users_are_added_verified_and_grouped_as_the_older_tools_do_it(ask, client, hub, root):
+    account = {"username": "new", "email": "new@example.org", "password": "secret"}
+    assert ask("POST", "/user/register", account, by="root")[0] == 200
+    token = hub.letters.verify_token(hub.accounts.by_name("new"), client.clock())
+    assert ask("POST", "/user/verify", {"token": token})[1]["is_verified"]
+    form = {"username": "new", "password": "secret"}
+    assert client.send("POST", "/latest/user/login", form=form).status == 200
+    _, group = ask("POST", "/group", {"name": "lab"}, by="root")
+    assert ask("GET", f"/group/{group['id']}")[1]["name"] == "lab"
+
+
+# 14: accounts
+
+
+def test_14_a_namespace_can_be_closed(ask, root):
+    assert ask("POST", "/kv/svc/key", "1")[0] == 200
+    assert ask("POST", "/user-groups", {"name": "kv:svc"}, by="root")[0] == 200
+    for method, body in (("GET", ...), ("POST", "2"), ("DELETE", ...)):
+        assert ask(method, "/kv/svc/key", body, by="eve")[0] == 403
+    assert ask("GET", "/kv/svc/key", by="root") == (200, "1")
+
+
+def test_14_who_changes_the_address_gets_back_in(ask, client, hub):
+    assert ask("PATCH", "/user/me", {"email": "new@example.org"})[1]["is_verified"] is False
+    assert ask("GET", "/whoami")[0] == 403
+    token = hub.letters.verify_token(hub.accounts.by_name("bob"), client.clock())
+    assert ask("POST", "/user/verify", {"token": token})[0] == 200
+    assert ask("GET", "/whoami")[0] == 200
+
+
+def test_14_public_reads_have_an_end(ask, monkeypatch):
+    monkeypatch.setattr("lib.dialects.kernelci.codec_event.EVENTS_LIMIT_DEFAULT", 2)
+    for n in range(3):
+        ask("POST", "/publish/node", {"data": {"n": n}})
+    ask("POST", "/telemetry", [{"kind": "job_result", "runtime": "lab"}] * 60)
+    assert len(ask("GET", "/events")[1]) == 2
+    assert len(ask("GET", "/telemetry")[1]["items"]) == 50
+    assert ask("GET", "/events?limit=10001")[0] == 400 and ask("GET", "/telemetry?limit=10001")[0] == 422
 
 
 # 15: events of one millisecond that are lost between two requests
@@ -234,3 +345,29 @@ def test_15_events_are_followed_without_gaps(ask, client, tokens):
     assert seen == list(range(5))
     reply = client.send("GET", f"/latest/events/stream?channel=abc&after={after - 1}", token=tokens["bob"])
     assert [line for line in reply.body.decode().splitlines() if line.startswith("id: ")] == ["id: 4", "id: 5"]
+
+
+# 2.2 and 2.4: what the tables of routes name as bugs
+
+
+def test_2_2_no_answer_tells_who_has_an_account(client, tokens):
+    """Without an SMTP server upstream answers a known address with 400."""
+    for path in ("forgot-password", "request-verify-token"):
+        replies = [
+            client.send("POST", f"/latest/user/{path}", json_body={"email": f"{name}@kernelci.org"})
+            for name in ("bob", "nobody")
+        ]
+        assert {(r.status, r.body, r.headers) for r in replies} == {(202, b"null", replies[0].headers)}
+
+
+def test_2_2_a_new_password_that_is_missing_is_named(client, tokens):
+    form = {"username": "bob", "password": "bob"}
+    reply = client.send("POST", "/latest/user/update-password", form=form)
+    assert reply.status == 422 and json.loads(reply.body)["detail"][0]["loc"] == ["body", "new_password"]
+
+
+def test_2_4_a_refused_batch_writes_nothing(ask, submit):
+    node = submit(build.job())
+    sent = {"nodes": [node["id"], MISSING], "field": "processed_by_kcidb_bridge", "value": "true"}
+    assert ask("PUT", "/batch/nodeset", sent)[0] == 404
+    assert ask("GET", f"/node/{node['id']}")[1]["processed_by_kcidb_bridge"] is False

@@ -3,8 +3,9 @@
 Each file of `cases/` is a list of cases: `source` says where the behaviour is written down, `given` what is there
 before (groups, users whose password is their name, nodes, each POSTed by its `as`), `exchanges` what is sent and
 answered. `<name>` stands for the id of a user or node of `given`, `<id1>`, `<id2>` … for ids made while the case runs,
-in the order they are first shown, `<event1>` … for the ids of events, `<next1>` … for the cursors of pages. Key order
-counts. `shows` names further headers of a reply that are part of the case. The clock stands at build.NOW.
+in the order they are first shown, `<event1>` … for the ids of events, `<next1>` … for the cursors of pages,
+`<verify token of name>` and `<reset token of name>` for what a letter to a user of `given` holds at the start. Key
+order counts. `shows` names further headers of a reply that are part of the case. The clock stands at build.NOW.
 """
 
 from __future__ import annotations
@@ -91,6 +92,9 @@ def play(client, hub, clock, auth):
             actor = register(hub.accounts, name, clock(), **{k: v for k, v in flags.items() if k != "is_active"})
             names.bind(name, actor.id)
             tokens[name] = auth.mint(actor.id, clock())
+            user = hub.accounts.get(actor.id)
+            names.bind(f"verify token of {name}", hub.letters.verify_token(user, clock()))
+            names.bind(f"reset token of {name}", hub.letters.reset_token(user, clock()))
             if flags.get("is_active") is False:
                 deactivate(hub, actor.id)
         for name, node in given.get("nodes", {}).items():
