@@ -15,10 +15,10 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-full check format openapi clean FORCE
+.PHONY: help serve test test-full check format openapi plan deploy infra-files check-infra clean FORCE
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 serve: $(VENV)/.runtime ## run the hub on this machine: HTTP, background work and ticker in one process, data in var/
 	@exec $(BIN)/python -m functions.local
@@ -42,6 +42,18 @@ format: $(VENV)/.tests ## put the code in the form that `check` asks for
 openapi: $(VENV)/.runtime ## write schemas/openapi.json from the route table
 	$(BIN)/python -m functions.admin openapi
 
+plan: $(VENV)/.runtime ## print what `deploy` would run: make plan PROJECT=… REGION=… (infra/README.md)
+	@$(BIN)/python -m infra plan
+
+deploy: $(VENV)/.infra ## provision the hub in Google Cloud, as often as you like: make deploy PROJECT=… REGION=…
+	@$(BIN)/python -m infra deploy
+
+infra-files: $(VENV)/.runtime ## write the generated files of infra/
+	$(BIN)/python -m infra files
+
+check-infra: $(VENV)/.tests ## have gcloud and Firebase's tools read what infra/ makes, where they are installed
+	$(BIN)/python -m infra.check
+
 clean: ## remove .venv and the caches; never var/, which holds data
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -64,8 +76,13 @@ $(VENV)/.runtime: requirements.txt $(VENV)/.python
 	@$(PIP) -r $<
 	@touch $@
 
-# Includes requirements.txt, so one pip run does for both.
-$(VENV)/.tests: tests/requirements.txt requirements.txt $(VENV)/.python
+$(VENV)/.infra: infra/requirements.txt $(VENV)/.runtime
 	@echo "Installing $<"
 	@$(PIP) -r $<
-	@touch $(VENV)/.runtime $@
+	@touch $@
+
+# Includes the two others, so one pip run does for all.
+$(VENV)/.tests: tests/requirements.txt infra/requirements.txt requirements.txt $(VENV)/.python
+	@echo "Installing $<"
+	@$(PIP) -r $<
+	@touch $(VENV)/.runtime $(VENV)/.infra $@

@@ -1,0 +1,62 @@
+"""Service accounts, and what each may do in the project as a whole. Nobody is owner or editor.
+
+One account a function, one as which Cloud Build builds them, and one each as which Pub/Sub and Cloud Scheduler call in.
+What concerns one topic, secret or function is granted there (`secret`, `topic`, `function`, `push`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from infra import function, name
+from infra.parameter import Parameters
+from infra.step import Ensure, Look, Part, Step, gcloud, grant
+
+OTHERS = (
+    (name.BUILD, "builds the functions"),
+    (name.PUSH, "Pub/Sub calls in as this one"),
+    (name.SCHEDULER, "Cloud Scheduler calls in as this one"),
+)
+BUILD_ROLES = ("roles/logging.logWriter", "roles/artifactregistry.writer", "roles/storage.objectViewer")
+"""What Google asks of an account that builds functions; the default one has far more."""
+
+
+def steps(p: Parameters) -> Iterator[Step]:
+    functions = function.chosen(p)
+    yield Part("Service accounts", "one a function, each with what it needs and no more")
+    yield Look("accounts", ("iam", "service-accounts", "list"))
+    for id, what in (*OTHERS, *((f.name, f"runs the function {f.name}") for f in functions)):
+        display = f"--display-name={_shown(what)}"
+        yield Ensure(
+            f"service account {id}", "accounts", {"email": p.account(id)},
+            create=(gcloud("iam", "service-accounts", "create", id, display),),
+            wanted={"displayName": _shown(what)},
+            update=(gcloud("iam", "service-accounts", "update", p.account(id), display),),
+        )  # fmt: skip
+    yield Look("project-policy", ("projects", "get-iam-policy", p.project))
+    for role in BUILD_ROLES:
+        yield _in_project(p, name.BUILD, role)
+    for f in functions:
+        yield _in_database(p, f.name, f.role(p))
+
+
+def _shown(what: str) -> str:
+    return f"Tributary: {what}"
+
+
+def _in_project(p: Parameters, id: str, role: str) -> Ensure:
+    add = ("projects", "add-iam-policy-binding", p.project, f"--member={p.member(id)}", f"--role={role}")
+    title = f"{id} has {role}"
+    return grant(title, "project-policy", p.member(id), role, gcloud(*add, "--condition=None"))
+
+
+def _in_database(p: Parameters, id: str, role: str) -> Ensure:
+    """Firestore has no policy of its own: the grant is in the project, under a condition that names the database."""
+    expression = f'resource.name == "projects/{p.project}/databases/{name.DATABASE}"'
+    condition = {"title": "tributary-database", "expression": expression}
+    add = ("projects", "add-iam-policy-binding", p.project, f"--member={p.member(id)}", f"--role={role}")
+    # `:` is no part of the value, so it can stand between the fields; a comma could not be told from one in a value.
+    flag = f"--condition=^:^title={condition['title']}:expression={expression}"
+    return grant(
+        f"{id} has {role} on the database", "project-policy", p.member(id), role, gcloud(*add, flag), condition
+    )

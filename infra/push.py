@@ -1,0 +1,119 @@
+"""Pub/Sub subscriptions: what is pushed to `on_event` and how often it is tried, and where the rest ends up.
+
+Also what Pub/Sub's own service account needs for that: to make tokens for its calls, to publish what could not be
+delivered, and to acknowledge it where it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from infra import function, topic
+from infra.name import DEAD, EVENTS, INBOX, PUSH
+from infra.parameter import Parameters
+from infra.step import Command, Ensure, Look, Part, Step, gcloud, grant
+
+AGENT = "serviceAccount:service-<NUMBER>@gcp-sa-pubsub.iam.gserviceaccount.com"
+SIGNS, SUBSCRIBES = "roles/iam.serviceAccountTokenCreator", "roles/pubsub.subscriber"
+TRIES_MAX = 10
+ACK_S, WAIT_MIN_S, WAIT_MAX_S = 60, 10, 600
+
+
+class Push(NamedTuple):
+    """A subscription whose messages go to `on_event`. `filter` is Pub/Sub's language over attributes, "" takes all."""
+
+    name: str
+    topic: str
+    filter: str = ""
+
+
+PUSHES = (
+    # What the hub told comes back to it, so that what a killed request left undone is finished at once. Only nodes have
+    # something to finish.
+    Push("tributary-own-events", EVENTS, 'attributes.channel = "node"'),
+    Push("tributary-inbox", INBOX),
+)
+PATH = "/on_event"
+DEAD_LETTERS = "tributary-dead"
+"""Keeps what could not be delivered until somebody has looked at it."""
+
+
+def steps(p: Parameters) -> Iterator[Step]:
+    yield Part("Subscriptions", f"pushed with a token of {PUSH}; after {TRIES_MAX} tries a message goes to {DEAD}")
+    identity = gcloud("beta", "services", "identity", "create", "--service=pubsub.googleapis.com")
+    yield Look("push-policy", ("iam", "service-accounts", "get-iam-policy", p.account(PUSH)))
+    add = ("iam", "service-accounts", "add-iam-policy-binding", p.account(PUSH))
+    yield _for_agent("Pub/Sub signs as " + PUSH, "push-policy", SIGNS, add, identity)
+    yield Look("dead-policy", ("pubsub", "topics", "get-iam-policy", DEAD))
+    add = ("pubsub", "topics", "add-iam-policy-binding", DEAD)
+    yield _for_agent(f"Pub/Sub publishes to {DEAD}", "dead-policy", topic.PUBLISHES, add, identity)
+
+    yield Look("subscriptions", ("pubsub", "subscriptions", "list"))
+    yield _kept(p)
+    for push in PUSHES:
+        yield _pushed(push, p)
+        policy = f"{push.name}-subscription-policy"
+        yield Look(policy, ("pubsub", "subscriptions", "get-iam-policy", push.name))
+        add = ("pubsub", "subscriptions", "add-iam-policy-binding", push.name)
+        yield _for_agent(f"Pub/Sub acknowledges in {push.name}", policy, SUBSCRIBES, add, identity)
+
+
+def _for_agent(title: str, look: str, role: str, add: tuple[str, ...], identity: Command) -> Ensure:
+    """A role for Pub/Sub's own account, which a new project may not have yet."""
+    made = grant(title, look, AGENT, role, gcloud(*add, f"--member={AGENT}", f"--role={role}"))
+    return made._replace(create=(identity, *made.create))
+
+
+def _pushed(push: Push, p: Parameters) -> Ensure:
+    url = function.row(function.ON_EVENT).url(p)
+    may_change = (
+        f"--push-endpoint={url}{PATH}", f"--push-auth-service-account={p.account(PUSH)}",
+        f"--push-auth-token-audience={url}", f"--ack-deadline={ACK_S}", f"--dead-letter-topic={DEAD}",
+        f"--max-delivery-attempts={TRIES_MAX}", f"--min-retry-delay={WAIT_MIN_S}s", f"--max-retry-delay={WAIT_MAX_S}s",
+        "--expiration-period=never", f"--message-retention-duration={topic.KEPT_S}s",
+    )  # fmt: skip
+    wanted = {
+        "pushConfig": {
+            "pushEndpoint": url + PATH,
+            "oidcToken": {"serviceAccountEmail": p.account(PUSH), "audience": url},
+        },
+        "ackDeadlineSeconds": ACK_S,
+        "deadLetterPolicy": {"deadLetterTopic": _full(DEAD, p), "maxDeliveryAttempts": TRIES_MAX},
+        "retryPolicy": {"minimumBackoff": f"{WAIT_MIN_S}s", "maximumBackoff": f"{WAIT_MAX_S}s"},
+        **_ALWAYS,
+    }
+    fixed = {"topic": _full(push.topic, p), "enableMessageOrdering": True, "filter": push.filter}
+    filtered = (f"--message-filter={push.filter}",) if push.filter else ()
+    command = ("pubsub", "subscriptions")
+    create = gcloud(
+        *command, "create", push.name, f"--topic={push.topic}", *may_change, "--enable-message-ordering", *filtered
+    )
+    update = gcloud(*command, "update", push.name, *may_change)
+    return Ensure(
+        f"subscription {push.name}", "subscriptions", _named(push.name, p), (create,), wanted, (update,), fixed
+    )
+
+
+def _kept(p: Parameters) -> Ensure:
+    """The pull subscription of the dead letters."""
+    may_change = ("--expiration-period=never", f"--message-retention-duration={topic.KEPT_S}s")
+    command = ("pubsub", "subscriptions")
+    return Ensure(
+        f"subscription {DEAD_LETTERS}", "subscriptions", _named(DEAD_LETTERS, p),
+        create=(gcloud(*command, "create", DEAD_LETTERS, f"--topic={DEAD}", *may_change),),
+        wanted=_ALWAYS,
+        update=(gcloud(*command, "update", DEAD_LETTERS, *may_change),),
+        fixed={"topic": _full(DEAD, p)},
+    )  # fmt: skip
+
+
+_ALWAYS: dict[str, Any] = {"expirationPolicy": {"ttl": None}, "messageRetentionDuration": f"{topic.KEPT_S}s"}
+
+
+def _full(topic: str, p: Parameters) -> str:
+    return f"projects/{p.project}/topics/{topic}"
+
+
+def _named(name: str, p: Parameters) -> dict[str, str]:
+    return {"name": f"projects/{p.project}/subscriptions/{name}"}

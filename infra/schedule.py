@@ -1,0 +1,41 @@
+"""What Cloud Scheduler calls, and when: the table, and the step that has `scheduler` carry it out.
+
+At home a ticker does the same, more often (`functions/jobs.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from infra import function
+from infra.name import SCHEDULER
+from infra.parameter import Parameters
+from infra.step import Command, Do, Part, Step
+
+
+class Job(NamedTuple):
+    """A call of the function `sweep`, by a token of the scheduler's account. `cron` is in UTC."""
+
+    id: str
+    path: str
+    cron: str
+    help: str
+
+
+JOBS = (
+    Job("tributary-sweep", "/jobs/sweep", "* * * * *", "timeouts, holdoffs, closings, relay"),
+    Job("tributary-tidy", "/jobs/tidy", "17 * * * *", "drops what is kept for a while only"),
+)
+DEADLINE_S = 300
+TRIES_MAX = 0
+"""The next minute is the next try."""
+
+
+def steps(p: Parameters) -> Iterator[Step]:
+    yield Part("Scheduler jobs", "; ".join(f"{job.id}: {job.help}" for job in JOBS))
+    run = (
+        "<PYTHON>", "-m", "infra.scheduler", p.project, p.region,
+        function.row(function.SWEEP).url(p), p.account(SCHEDULER),
+    )  # fmt: skip
+    yield Do("scheduler jobs", Command(run, feed=("gcloud", "auth", "print-access-token")))
