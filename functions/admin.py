@@ -1,4 +1,5 @@
-"""The command line: `python -m functions.admin create-admin | token | verify-token | reset-token | openapi`.
+"""The command line: `python -m functions.admin create-admin | token | verify-token | reset-token | dead-letters |
+openapi`.
 
 Works on the store that the environment names, beside a running hub or without one. A mistake is one line on stderr and
 exit status 2.
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from functions import openapi, output
+from functions import dead_letter, openapi, output
 from functions.settings import Faulty, read
 from functions.wiring import Wiring, at_home
 from lib.domain.account import User
@@ -70,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
         token = commands.add_parser(name, help=text)
         token.add_argument("username")
         token.set_defaults(run=show_token, make=make)
+
+    dead_letter.add_command(commands)
 
     describe = commands.add_parser("openapi", help=f"write {OPENAPI.parent.name}/{OPENAPI.name} from the route table")
     describe.set_defaults(run=write_openapi)

@@ -137,7 +137,7 @@ def _keep_alive(text: str) -> timedelta:
 SETTINGS: tuple[Setting, ...] = (
     Setting("HUB_BIND", "127.0.0.1:8080", "IPv4:port", "where `make serve` listens", _bind),
     Setting("HUB_STORE", "sqlite:///var/hub.db", "URL", "the store; a relative path is below the working folder", _url),
-    Setting("HUB_BUS", "embedded", "URL", "the bus; `embedded` is this machine's, by way of the store"),
+    Setting("HUB_BUS", "embedded", "URL", "the bus; `embedded` is this machine's, `pubsub://PROJECT/TOPIC` Google's"),
     Setting("HUB_PUBLIC_URL", "", "URL", "how clients reach the hub; by default what each request says", _http_url),
     Setting("HUB_ADMIN_PASSWORD", "", "text", "password of the first administrator; by default one is made up",
             synonym="KCI_INITIAL_PASSWORD"),

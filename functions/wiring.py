@@ -20,7 +20,9 @@ from lib.auth.open import open_auth
 from lib.clock import Clock
 from lib.clock import now as wall_clock
 from lib.domain.hub import Hub, Policy
-from lib.messaging.open import open_bus
+from lib.messaging.open import DEAD_DEFAULT as DEAD_DEFAULT
+from lib.messaging.open import open_bus, open_dead_letters
+from lib.messaging.port import DeadLetters
 from lib.outbound.open import open_post
 from lib.store.open import open_store
 
@@ -86,6 +88,11 @@ class Wiring:
             waits=self._post_waits,
         )  # fmt: skip
         return Hub(store, bus, auth, clock=self._clock, policy=policy, post=post)
+
+
+def dead_letters(settings: Settings, subscription: str = DEAD_DEFAULT) -> DeadLetters:
+    """The dead letters of the bus. Raises Invalid for a bus that has none."""
+    return open_dead_letters(settings.bus, subscription)
 
 
 _shared: list[Wiring] = []

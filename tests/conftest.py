@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +11,9 @@ from lib.domain.hub import Hub
 from lib.store.port import Store
 from lib.store.sqlite import SqliteStore
 from tests import build
+
+if TYPE_CHECKING:
+    from tests.contracts.carrier import PubsubCarrier
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,6 +41,15 @@ def store(clock: build.FixedClock) -> Iterator[Store]:
 @pytest.fixture
 def bus() -> build.RecordingBus:
     return build.RecordingBus()
+
+
+@pytest.fixture(scope="module")
+def far_side() -> Iterator[PubsubCarrier]:
+    """The stand-in of Pub/Sub, which the environment names meanwhile; `reset` it."""
+    from tests.contracts.carrier import PubsubCarrier
+
+    with PubsubCarrier() as carrier:
+        yield carrier
 
 
 @pytest.fixture

@@ -38,7 +38,12 @@ class EmbeddedBus:
         for channel in dict.fromkeys(m.channel for m in messages):
             self._wake(channel)
 
-    def wake(self, channel: str) -> None:
+    @property
+    def hears_others(self) -> bool:
+        """Whether commits of other processes wake the watchers."""
+        return self._path is not None
+
+    def wake(self, channel: str | None) -> None:
         self._wake(channel)
 
     def watch(self, wake: Wake) -> Callable[[], None]:

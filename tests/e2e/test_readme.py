@@ -17,9 +17,9 @@ VOLATILE = (
 )
 
 
-def steps() -> list[tuple[str, str]]:
-    """The commands of the section with the output shown below each."""
-    text = (ROOT / "README.md").read_text().partition(SECTION)[2].partition("\n## ")[0]
+def steps_of(document: str, section: str) -> list[tuple[str, str]]:
+    """The commands of a section with the output shown below each."""
+    text = document.partition(section)[2].partition("\n## ")[0]
     found: list[tuple[str, str]] = []
     for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
@@ -43,7 +43,7 @@ def settled(text: str) -> str:
 
 
 def test_the_readme_tells_the_truth(server):
-    found = steps()
+    found = steps_of((ROOT / "README.md").read_text(), SECTION)
     assert len(found) > 10
     script = ["set -e"]
     for command, _ in found:

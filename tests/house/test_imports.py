@@ -150,6 +150,9 @@ def test_imports_go_one_way(name):
     ("functions.http", "from functions import wiring"),
     ("functions.routes", "import flask"),
     ("functions.jobs", "from os import environ"),
+    ("functions.wiring", "from tests.emulators import pubsub"),
+    ("lib.messaging.pubsub", "import tests.emulators.pubsub"),
+    ("infra.scheduler", "def f():\n    from tests.emulators import scheduler"),
 ])  # fmt: skip
 def test_the_rules_bite(name, source):
     assert faults(name, source)
