@@ -74,7 +74,6 @@ class Collection:
     shapes: tuple[Shape, ...] = ()
     ttl: Ttl | None = None
     tallied: tuple[str, ...] = ()
-    ttl: Ttl | None = None
 
     def field(self, name: str) -> Field | None:
         """The declared field of this name."""

@@ -17,7 +17,7 @@ from google.protobuf import any_pb2, empty_pb2, field_mask_pb2
 from google.rpc import status_pb2
 
 CALLS_MAX = 64
-"""Calls under way at once, streams included; more are refused with RESOURCE_EXHAUSTED."""
+"""Calls under way at once, streams included; more wait where a service lets them, or get RESOURCE_EXHAUSTED."""
 MESSAGE_BYTES_MAX = 20 * 1024 * 1024
 PAGE_ITEMS = 100
 
@@ -33,23 +33,30 @@ class Refused(Exception):
 
 
 class Method(NamedTuple):
-    """One call: the message class it takes, the function that answers, whether requests and answers are streams."""
+    """One call: the message class it takes, the function that answers; whether both sides stream, or the answers do."""
 
     takes: type
     run: Callable[..., Any]
     is_stream: bool = False
+    is_many: bool = False
 
 
 class Server:
     """Serves the methods of some services. `calls` counts them by name; `fail` makes the next ones fail."""
 
-    def __init__(self, services: Mapping[str, Mapping[str, Method]], port: int = 0) -> None:
+    def __init__(
+        self,
+        services: Mapping[str, Mapping[str, Method]],
+        port: int = 0,
+        calls_max: int = CALLS_MAX,
+        waiting_max: int = 0,
+    ) -> None:
         self.calls: Counter[str] = Counter()
         self._faults: dict[str, list[grpc.StatusCode]] = {}
         self._gate = threading.Lock()
-        self._pool = futures.ThreadPoolExecutor(CALLS_MAX)
+        self._pool = futures.ThreadPoolExecutor(calls_max)
         sizes = [("grpc.max_receive_message_length", MESSAGE_BYTES_MAX), ("grpc.so_reuseport", 0)]
-        self._server = grpc.server(self._pool, options=sizes, maximum_concurrent_rpcs=CALLS_MAX)
+        self._server = grpc.server(self._pool, options=sizes, maximum_concurrent_rpcs=calls_max + waiting_max)
         for service, methods in services.items():
             handlers = {name: self._handler(name, method) for name, method in methods.items()}
             self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
@@ -79,6 +86,13 @@ class Server:
             except Refused as refused:
                 _abort(context, refused)
 
+        def answer_many(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+            try:
+                self._enter(name)
+                yield from method.run(request)
+            except Refused as refused:
+                _abort(context, refused)
+
         def stream(requests: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
             try:
                 self._enter(name)
@@ -86,12 +100,15 @@ class Server:
             except Refused as refused:
                 _abort(context, refused)
 
-        make = grpc.stream_stream_rpc_method_handler if method.is_stream else grpc.unary_unary_rpc_method_handler
-        return make(
-            stream if method.is_stream else answer,
-            request_deserializer=method.takes.FromString,  # type: ignore[attr-defined]
-            response_serializer=lambda message: message.SerializeToString(),
-        )
+        sides: dict[str, Any] = {
+            "request_deserializer": method.takes.FromString,  # type: ignore[attr-defined]
+            "response_serializer": lambda message: message.SerializeToString(),
+        }
+        if method.is_stream:
+            return grpc.stream_stream_rpc_method_handler(stream, **sides)
+        if method.is_many:
+            return grpc.unary_stream_rpc_method_handler(answer_many, **sides)
+        return grpc.unary_unary_rpc_method_handler(answer, **sides)
 
     def _enter(self, name: str) -> None:
         with self._gate:

@@ -1,6 +1,6 @@
 """A local stand-in for Firestore in native mode, spoken to by the official client (`google.firestore.v1` over gRPC).
 
-    server       gRPC, `start`, hooks for tests        rpc, rpc_query, rpc_list   the methods of the service
+    server       gRPC, `start`, hooks for tests        rpc_document, rpc_query, rpc_list   the methods
     room         databases by name                     reading       as of when a request reads
     database     commits                               collection    documents and their old versions
     write        one write; transform                  transaction   optimistic; line: the turn of who lost

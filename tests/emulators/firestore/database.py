@@ -17,9 +17,10 @@ from tests.emulators.firestore.index import IndexSet
 from tests.emulators.firestore.limits import DOCUMENT_BYTES_MAX, TRANSACTION_BYTES_MAX
 from tests.emulators.firestore.meter import Meter
 from tests.emulators.firestore.path import Path, check_document, split_name
-from tests.emulators.firestore.refusal import Refused, failed, invalid
+from tests.emulators.firestore.refusal import failed, invalid
 from tests.emulators.firestore.value import TIMESTAMP, fields_size, name_size
 from tests.emulators.firestore.write import Write, check_precondition, make, target
+from tests.emulators.rpc import Refused
 
 Clock = Callable[[], int]
 Result = tuple[int | None, list[Any]]

@@ -20,9 +20,10 @@ from tests.emulators.firestore.meter import query_reads
 from tests.emulators.firestore.path import Path, check_database, check_parent, split_name
 from tests.emulators.firestore.plan import check
 from tests.emulators.firestore.query import Query, read_query
-from tests.emulators.firestore.refusal import Refused, invalid
+from tests.emulators.firestore.refusal import invalid
 from tests.emulators.firestore.room import Room, Rooms
 from tests.emulators.firestore.scan import run, sources
+from tests.emulators.rpc import Refused
 
 Response = firestore.ListenResponse.pb()
 NO_CHANGE, ADD, REMOVE, CURRENT, RESET = range(5)
@@ -169,11 +170,11 @@ class Requests:
         inbox.put(ENDED)
 
 
-def listen(rooms: Rooms, requests: Requests) -> Iterator[Any]:
+def listen(rooms: Rooms, messages: Iterator[Any], context: grpc.ServicerContext) -> Iterator[Any]:
     """The responses of one Listen call."""
     inbox: SimpleQueue[Any] = SimpleQueue()
     stream = Stream(rooms, lambda: inbox.put(COMMITTED))
-    requests.forward(inbox)
+    Requests(messages, context).forward(inbox)
     try:
         while (item := inbox.get()) is not ENDED:
             if item is COMMITTED:

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from grpc import StatusCode
+from tests.emulators.rpc import Code, Refused
 
 
-class Refused(Exception):
-    """A request that is answered by a status other than OK."""
-
-    def __init__(self, code: StatusCode, text: str) -> None:
-        super().__init__(f"{code.name}: {text}")
-        self.code = code
-        self.text = text
-
-
-def _refusal(code: StatusCode) -> Callable[[str], Refused]:
+def _refusal(code: Code) -> Callable[[str], Refused]:
     return lambda text: Refused(code, text)
 
 
-invalid = _refusal(StatusCode.INVALID_ARGUMENT)
-missing = _refusal(StatusCode.NOT_FOUND)
-exists = _refusal(StatusCode.ALREADY_EXISTS)
-failed = _refusal(StatusCode.FAILED_PRECONDITION)
-aborted = _refusal(StatusCode.ABORTED)
-unimplemented = _refusal(StatusCode.UNIMPLEMENTED)
+invalid = _refusal(Code.INVALID_ARGUMENT)
+missing = _refusal(Code.NOT_FOUND)
+exists = _refusal(Code.ALREADY_EXISTS)
+failed = _refusal(Code.FAILED_PRECONDITION)
+aborted = _refusal(Code.ABORTED)
+unimplemented = _refusal(Code.UNIMPLEMENTED)

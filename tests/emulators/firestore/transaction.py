@@ -16,9 +16,10 @@ from tests.emulators.firestore.document import Document, from_time
 from tests.emulators.firestore.limits import TRANSACTION_IDLE_S_MAX, TRANSACTION_S_MAX
 from tests.emulators.firestore.line import Line, Place
 from tests.emulators.firestore.query import Query
-from tests.emulators.firestore.refusal import Refused, aborted, invalid
+from tests.emulators.firestore.refusal import aborted, invalid
 from tests.emulators.firestore.scan import Found, run, sources
 from tests.emulators.firestore.write import target
+from tests.emulators.rpc import Refused
 
 Seen = list[tuple[str, int]]
 

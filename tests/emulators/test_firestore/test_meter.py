@@ -186,3 +186,4 @@ def test_started_from_the_command_line(tmp_path):
         name, _, address = process.stdout.readline().strip().partition("=")
         assert name == "FIRESTORE_EMULATOR_HOST" and address.startswith("127.0.0.1:")
         process.terminate()
+        assert process.wait(10) == 0

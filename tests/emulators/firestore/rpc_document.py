@@ -18,9 +18,10 @@ from tests.emulators.firestore.document import Message, project, to_time
 from tests.emulators.firestore.limits import BATCH_WRITES_MAX, REQUEST_BYTES_MAX
 from tests.emulators.firestore.path import check_database, check_id, split_name
 from tests.emulators.firestore.reading import Reading, mask_of
-from tests.emulators.firestore.refusal import Refused, invalid, missing
+from tests.emulators.firestore.refusal import invalid, missing
 from tests.emulators.firestore.room import Room, Rooms
 from tests.emulators.firestore.write import Write, target
+from tests.emulators.rpc import Refused
 
 BatchGetResponse = firestore.BatchGetDocumentsResponse.pb()
 CommitResponse = firestore.CommitResponse.pb()
@@ -96,7 +97,7 @@ def batch_write(rooms: Rooms, request: Any) -> Any:
     for result in room.database.apply_each(request.writes):
         if isinstance(result, Refused):
             response.write_results.add()
-            response.status.append(Status(code=result.code.value[0], message=result.text))
+            response.status.append(Status(code=result.code.value[0], message=result.message))
         else:
             _add_result(response, result)
             response.status.add()
