@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 POLL_MAX = timedelta(seconds=2)
 POLL_EVERY_S = 0.05
+FAR_POLL_EVERY_S = 0.5
+"""Between two looks at a store that is not near: each of them is billed."""
 CHUNK_BYTES = 64 * 1024
 
 View = Callable[[flask.Request], flask.Response]
@@ -62,7 +64,9 @@ def serve(edge: Edge, incoming: flask.Request, public_url: str = "") -> flask.Re
         except Refusal as error:
             return _response(edge.refuse(request, match, error), request.id)
     outcome = edge.answer(request, match)
-    return _response(_reply(outcome, edge.hub.clock) if isinstance(outcome, Held) else outcome, request.id)
+    every_s = POLL_EVERY_S if edge.hub.store.is_near else FAR_POLL_EVERY_S
+    reply = end_of(outcome, edge.hub.clock, every_s) if isinstance(outcome, Held) else outcome
+    return _response(reply, request.id, every_s)
 
 
 def _request(clock: Clock, incoming: flask.Request, public_url: str) -> Request:
@@ -97,27 +101,26 @@ def _body(incoming: flask.Request, bytes_max: int) -> bytes:
             raise TooLarge(f"a body here has at most {bytes_max} bytes")
 
 
-def _reply(held: Held, clock: Clock) -> Reply:
-    """The end of a poll, soon: news within two seconds, or what is said when there are none."""
+def end_of(held: Held, clock: Clock, every_s: float, sleep: Callable[[float], object] = time.sleep) -> Reply:
+    """The end of a poll, soon: news within two seconds, or what is said when there are none. Its handler has looked
+    just now."""
     until = min(held.until, clock() + POLL_MAX)
-    while True:
-        now = clock()
-        reply = held.poll(now)
+    while (now := clock()) < until:
+        sleep(min(every_s, (until - now).total_seconds()))
+        reply = held.poll(clock())
         if reply is not None:
             return reply
-        if now >= until:
-            return held.otherwise()
-        time.sleep(POLL_EVERY_S)
+    return held.otherwise()
 
 
-def _feed(feed: Feed) -> Iterator[bytes]:
+def _feed(feed: Feed, every_s: float) -> Iterator[bytes]:
     """What a feed has to say within two seconds; then it ends, and the client comes back for more."""
     until = time.monotonic() + POLL_MAX.total_seconds()
     while True:
         yield from feed
         if time.monotonic() >= until:
             return
-        time.sleep(POLL_EVERY_S)
+        time.sleep(every_s)
 
 
 class _Response(flask.Response):
@@ -140,9 +143,9 @@ class _Sending:
             close()
 
 
-def _response(reply: Reply, id: str) -> flask.Response:
+def _response(reply: Reply, id: str, every_s: float = POLL_EVERY_S) -> flask.Response:
     is_whole = isinstance(reply.body, bytes)
-    streamed = _feed(reply.body) if isinstance(reply.body, Feed) else reply.body
+    streamed = _feed(reply.body, every_s) if isinstance(reply.body, Feed) else reply.body
     sending = _Sending([streamed] if isinstance(streamed, bytes) else streamed)
     response = _Response(sending, reply.status, list(reply.headers))
     if is_whole and reply.status not in (204, 304):

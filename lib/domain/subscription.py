@@ -200,16 +200,21 @@ class Subscriptions:
         return poll
 
     def look(self, poll: Poll) -> Event | None:
-        """The next event of a poll, or None while there is none. Raises NotFound once the poll was superseded."""
+        """The next event of a poll, or None while there is none. Raises NotFound once the poll was superseded; where
+        every read is billed, and polls are short, that is found out when there is an event."""
+        events = self.store.read(poll.channel, poll.scanned, READ_MAX)
+        if not events and not self.store.is_near:
+            return None
         doc = self.store.load("subscription", str(poll.id))
         if doc is None or doc.body["ticket"] != poll.ticket:
             raise NotFound("poll", poll.ticket)
         subscription = _from_body(doc.body)
-        while events := self.store.read(poll.channel, poll.scanned, READ_MAX):
+        while events:
             for event in events:
                 if subscription.passes(event):
                     return event
                 poll.scanned = event.seq
+            events = self.store.read(poll.channel, poll.scanned, READ_MAX)
         return None
 
     def sent(self, poll: Poll, event: Event) -> None:

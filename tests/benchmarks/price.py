@@ -82,7 +82,8 @@ TYPICAL = Traffic(
         "GET a count": 0.02,
         "listen, with an event": 0.2 + 0.9 / 200,
     },
-    per_day={"sweep, nothing due": 24 * 60, "listen, 45 s of nothing": 5 * 24 * 60 * 60 / 45},
+    per_day={"sweep, nothing due": 24 * 60, "listen, 2 s of nothing": 5 * 24 * 60 * 60 / 2},
 )
 """A tenth of the nodes come alone and are updated once, the others in trees of 200; every event is heard by one of five
-listeners that poll the hub; dashboards ask for a page and a count for every 50 nodes; the sweep runs each minute."""
+listeners that poll the hub day and night; dashboards ask for a page and a count for every 50 nodes; the sweep runs each
+minute."""

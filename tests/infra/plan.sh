@@ -439,6 +439,14 @@ compare 'index item (list ascending, received_at ascending, key ascending, lease
 missing && run gcloud firestore indexes composite create '--database=(default)' --collection-group=item --query-scope=collection --field-config=field-path=list,order=ascending --field-config=field-path=received_at,order=ascending --field-config=field-path=key,order=ascending --field-config=field-path=leased_until,order=ascending --async
 compare 'index item (list ascending, received_at ascending, key ascending)' indexes '{"where": {"name": "projects/*/databases/*/collectionGroups/item/indexes/*", "queryScope": "COLLECTION", "fields": [{"fieldPath": "list", "order": "ASCENDING"}, {"fieldPath": "received_at", "order": "ASCENDING"}, {"fieldPath": "key", "order": "ASCENDING"}, {"fieldPath": "__name__", "order": "ASCENDING"}]}}' -
 missing && run gcloud firestore indexes composite create '--database=(default)' --collection-group=item --query-scope=collection --field-config=field-path=list,order=ascending --field-config=field-path=received_at,order=ascending --field-config=field-path=key,order=ascending --async
+compare 'index manifest (line contains, key ascending)' indexes '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/indexes/*", "queryScope": "COLLECTION", "fields": [{"fieldPath": "line", "arrayConfig": "CONTAINS"}, {"fieldPath": "key", "order": "ASCENDING"}, {"fieldPath": "__name__", "order": "ASCENDING"}]}}' -
+missing && run gcloud firestore indexes composite create '--database=(default)' --collection-group=manifest --query-scope=collection --field-config=field-path=line,array-config=contains --field-config=field-path=key,order=ascending --async
+compare 'index manifest (at ascending, key ascending)' indexes '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/indexes/*", "queryScope": "COLLECTION", "fields": [{"fieldPath": "at", "order": "ASCENDING"}, {"fieldPath": "key", "order": "ASCENDING"}, {"fieldPath": "__name__", "order": "ASCENDING"}]}}' -
+missing && run gcloud firestore indexes composite create '--database=(default)' --collection-group=manifest --query-scope=collection --field-config=field-path=at,order=ascending --field-config=field-path=key,order=ascending --async
+compare 'index manifest (line contains, at ascending, key ascending)' indexes '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/indexes/*", "queryScope": "COLLECTION", "fields": [{"fieldPath": "line", "arrayConfig": "CONTAINS"}, {"fieldPath": "at", "order": "ASCENDING"}, {"fieldPath": "key", "order": "ASCENDING"}, {"fieldPath": "__name__", "order": "ASCENDING"}]}}' -
+missing && run gcloud firestore indexes composite create '--database=(default)' --collection-group=manifest --query-scope=collection --field-config=field-path=line,array-config=contains --field-config=field-path=at,order=ascending --field-config=field-path=key,order=ascending --async
+compare 'index manifest_part (expires_at ascending, key ascending)' indexes '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/indexes/*", "queryScope": "COLLECTION", "fields": [{"fieldPath": "expires_at", "order": "ASCENDING"}, {"fieldPath": "key", "order": "ASCENDING"}, {"fieldPath": "__name__", "order": "ASCENDING"}]}}' -
+missing && run gcloud firestore indexes composite create '--database=(default)' --collection-group=manifest_part --query-scope=collection --field-config=field-path=expires_at,order=ascending --field-config=field-path=key,order=ascending --async
 compare 'index telemetry (job_name ascending, key ascending)' indexes '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/indexes/*", "queryScope": "COLLECTION", "fields": [{"fieldPath": "job_name", "order": "ASCENDING"}, {"fieldPath": "key", "order": "ASCENDING"}, {"fieldPath": "__name__", "order": "ASCENDING"}]}}' -
 missing && run gcloud firestore indexes composite create '--database=(default)' --collection-group=telemetry --query-scope=collection --field-config=field-path=job_name,order=ascending --field-config=field-path=key,order=ascending --async
 compare 'index telemetry (device_type ascending, key ascending)' indexes '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/indexes/*", "queryScope": "COLLECTION", "fields": [{"fieldPath": "device_type", "order": "ASCENDING"}, {"fieldPath": "key", "order": "ASCENDING"}, {"fieldPath": "__name__", "order": "ASCENDING"}]}}' -
@@ -702,6 +710,40 @@ compare 'no index of item.batch alone' fields '{"where": {"name": "projects/*/da
 either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=item --disable-indexes --async
 compare 'no index of item.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
 either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=item --disable-indexes --async
+compare 'index of manifest.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
+either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=manifest --index=order=ascending --async
+compare 'no index of manifest.line alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/line"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update line '--database=(default)' --collection-group=manifest --disable-indexes --async
+compare 'no index of manifest.at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update at '--database=(default)' --collection-group=manifest --disable-indexes --async
+compare 'no index of manifest.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=manifest --disable-indexes --async
+compare 'no index of manifest.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=manifest --disable-indexes --async
+compare 'no index of manifest.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=manifest --disable-indexes --async
+compare 'no index of manifest.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=manifest --disable-indexes --async
+compare 'no index of manifest.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=manifest --disable-indexes --async
+compare 'no index of manifest.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=manifest --disable-indexes --async
+compare 'index of manifest_part.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
+either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=manifest_part --index=order=ascending --async
+compare 'no index of manifest_part.expires_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/expires_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update expires_at '--database=(default)' --collection-group=manifest_part --disable-indexes --async
+compare 'no index of manifest_part.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=manifest_part --disable-indexes --async
+compare 'no index of manifest_part.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=manifest_part --disable-indexes --async
+compare 'no index of manifest_part.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=manifest_part --disable-indexes --async
+compare 'no index of manifest_part.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=manifest_part --disable-indexes --async
+compare 'no index of manifest_part.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=manifest_part --disable-indexes --async
+compare 'no index of manifest_part.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=manifest_part --disable-indexes --async
 compare 'index of kv.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kv/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=kv --index=order=ascending --async
 compare 'no index of kv.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kv/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
@@ -753,6 +795,8 @@ compare 'documents of idempotency expire at expire_at' ttls '{"where": {"name": 
 missing && run gcloud firestore fields ttls update expire_at '--database=(default)' --collection-group=idempotency --enable-ttl --async
 compare 'documents of item expire at expire_at' ttls '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/expire_at", "ttlConfig": {"state": "*"}}}' -
 missing && run gcloud firestore fields ttls update expire_at '--database=(default)' --collection-group=item --enable-ttl --async
+compare 'documents of manifest_part expire at expire_at' ttls '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/expire_at", "ttlConfig": {"state": "*"}}}' -
+missing && run gcloud firestore fields ttls update expire_at '--database=(default)' --collection-group=manifest_part --enable-ttl --async
 compare 'documents of telemetry expire at expire_at' ttls '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/expire_at", "ttlConfig": {"state": "*"}}}' -
 missing && run gcloud firestore fields ttls update expire_at '--database=(default)' --collection-group=telemetry --enable-ttl --async
 compare 'documents of part expire at expire_at' ttls '{"where": {"name": "projects/*/databases/*/collectionGroups/part/fields/expire_at", "ttlConfig": {"state": "*"}}}' -
