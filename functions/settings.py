@@ -53,6 +53,7 @@ class Settings:
     algorithm: str
     token_expires_s: int | None
     keep_alive: timedelta
+    query_docs_max: int | None
     source: str
     smtp_host: str
     smtp_port: int
@@ -163,7 +164,8 @@ def _keep_alive(text: str) -> timedelta:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("HUB_BIND", "127.0.0.1:8080", "IPv4:port", "where `make serve` listens", _bind),
-    Setting("HUB_STORE", "sqlite:///var/hub.db", "URL", "the store; a relative path is below the working folder", _url),
+    Setting("HUB_STORE", "sqlite:///var/hub.db", "URL",
+            "the store; a relative path is below the working folder, `firestore://PROJECT` is Google's", _url),
     Setting("HUB_BUS", "embedded", "URL", "the bus; `embedded` is this machine's, `pubsub://PROJECT/TOPIC` Google's"),
     Setting("HUB_PUBLIC_URL", "", "URL", "how clients reach the hub; by default what each request says", _http_url),
     Setting("HUB_ADMIN_PASSWORD", "", "text", "password of the first administrator; by default one is made up",
@@ -179,6 +181,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ACCESS_TOKEN_EXPIRE_SECONDS", "none", "seconds", "the same in seconds; wins over minutes", _natural),
     Setting("KEEP_ALIVE_PERIOD", "45", "seconds", "how long a poll idles before it answers BEEP; 0: an hour",
             _keep_alive),
+    Setting("HUB_QUERY_DOCS", "", "documents",
+            "most documents one query may read; by default 1,000,000 at home, 50,000 where each is billed", _natural),
     Setting("CLOUD_EVENTS_SOURCE", "https://api.kernelci.org/", "URI", "`source` of the hub's events"),
     Setting("SMTP_HOST", "", "name", "the server that mail goes out by; without one no mail is written", _word),
     Setting("SMTP_PORT", "587", "port", "its port; 465 is encrypted from the start, others once STARTTLS is offered",
@@ -262,6 +266,7 @@ def _assemble(found: Mapping[str, Any], notes: tuple[str, ...]) -> Settings:
         algorithm=found["ALGORITHM"],
         token_expires_s=expires_s or None,
         keep_alive=found["KEEP_ALIVE_PERIOD"],
+        query_docs_max=found["HUB_QUERY_DOCS"] or None,
         source=found["CLOUD_EVENTS_SOURCE"],
         smtp_host=found["SMTP_HOST"],
         smtp_port=found["SMTP_PORT"],

@@ -30,6 +30,9 @@ from lib.store.open import open_store
 
 SECRET_BYTES = 32
 SECRET_CHARS_MIN = 32
+QUERY_DOCS_NEAR = 1_000_000
+QUERY_DOCS_FAR = 50_000
+"""Most documents one query may read: a matter of seconds at home, and of money where each of them is billed."""
 
 
 class Wiring:
@@ -98,7 +101,8 @@ class Wiring:
         except BaseException:
             store.close()
             raise
-        policy = Policy(source=settings.source, keep_alive=settings.keep_alive)
+        docs_max = settings.query_docs_max or (QUERY_DOCS_NEAR if store.is_near else QUERY_DOCS_FAR)
+        policy = Policy(source=settings.source, keep_alive=settings.keep_alive, query_docs_max=docs_max)
         post = open_post(
             settings.smtp_host, settings.smtp_port, settings.email_sender, settings.email_password,
             waits=self._post_waits,

@@ -29,6 +29,7 @@ def test_the_defaults():
         algorithm="HS256",
         token_expires_s=None,
         keep_alive=timedelta(seconds=45),
+        query_docs_max=None,
         source="https://api.kernelci.org/",
         smtp_host="",
         smtp_port=587,
@@ -113,6 +114,7 @@ def test_only_hmac_signs(algorithm):
 def test_a_poll_is_never_held_for_ever():
     assert of(KEEP_ALIVE_PERIOD="0").keep_alive == timedelta(hours=1)
     assert of(KEEP_ALIVE_PERIOD="10").keep_alive == timedelta(seconds=10)
+    assert of(HUB_QUERY_DOCS="2000").query_docs_max == 2000
     with pytest.raises(Faulty, match="KEEP_ALIVE_PERIOD must be at most 3600"):
         of(KEEP_ALIVE_PERIOD="3601")
 
