@@ -26,8 +26,11 @@ from lib.store.port import PAGE_DOCS_MAX, WRITES_MAX, Body, Doc, Event, Page, Pu
 
 T = TypeVar("T")
 
-TRIES_MAX = 8
-"""How often work is run, while others change what it read, before the answer is Unavailable."""
+TRIES_MAX = 20
+"""How often work is run, while others change what it read, before the answer is Unavailable. The service holds locks:
+of two that read a document and then write it, one has to go."""
+OUTAGES_MAX = 8
+"""How often the service may fail to answer meanwhile."""
 PARTS_TRIES_MAX = 4
 """How often a document is read anew that changed between its main document and its parts."""
 
@@ -143,7 +146,7 @@ class FirestoreStore:
     def _run(self, work: Callable[[Tx], T]) -> tuple[T, list[Fresh]]:
         """Run the work and commit it, again while others change what it read or the service cannot answer."""
         reason: Exception = Unavailable("")
-        retried = b""
+        retried, outages = b"", 0
         for n in range(TRIES_MAX):
             tx = FirestoreTx(self._database, self._clock, self.writes_max, retried)
             try:
@@ -152,9 +155,12 @@ class FirestoreStore:
             except (Contended, Unavailable) as error:
                 reason, retried = error, tx.transaction.id
                 tx.transaction.abandon()
+                outages += isinstance(error, Unavailable)
             except BaseException:
                 tx.transaction.abandon()
                 raise
+            if outages >= OUTAGES_MAX:
+                break
             pause(n)
         raise Unavailable(f"the store cannot write now: {reason}") from reason
 
