@@ -147,15 +147,23 @@ class FirestoreStore:
         """Run the work and commit it, again while others change what it read or the service cannot answer."""
         reason: Exception = Unavailable("")
         retried, outages = b"", 0
+        doubted: list[tuple[FirestoreTx, T]] = []
         for n in range(TRIES_MAX):
             tx = FirestoreTx(self._database, self._clock, self.writes_max, retried)
             try:
+                # A run that was committed after all must not be done twice, nor collide with itself.
+                for before, value in doubted:
+                    if before.was_committed():
+                        return value, before.fresh()
                 value = work(tx)
                 return value, tx.commit()
             except (Contended, Unavailable) as error:
                 reason, retried = error, tx.transaction.id
-                tx.transaction.abandon()
                 outages += isinstance(error, Unavailable)
+                if tx.is_in_doubt:
+                    doubted.append((tx, value))
+                else:
+                    tx.transaction.abandon()
             except BaseException:
                 tx.transaction.abandon()
                 raise

@@ -108,6 +108,9 @@ class FirestoreTx:
         self._revs: dict[tuple[str, str], int] = {}
         self._changes: dict[tuple[str, str], _Change] = {}
         self._writes = self._bytes = 0
+        self._tag = secrets.randbits(62)
+        self.is_in_doubt = False
+        """Whether it may have been committed, or may be yet: no answer came, and nothing told so far."""
 
     def load(self, collection: str, key: str) -> Doc | None:
         return self.load_many(collection, [key])[0]
@@ -154,25 +157,25 @@ class FirestoreTx:
         if not self._changes:
             self.transaction.abandon()
             return []
-        tag = secrets.randbits(62)
         try:
             with translated():
                 self.transaction.begun()
-            committed_at = self._database.write(list(self._make_writes(tag)), self.transaction)
+            committed_at = self._database.write(list(self._make_writes(self._tag)), self.transaction)
         except (exceptions.AlreadyExists, exceptions.FailedPrecondition) as error:
             raise self._exists() from error
         except exceptions.Aborted as error:
             raise Contended(error.message) from error
         except OUTAGES as error:
-            if not self._was_committed(tag):
+            self.is_in_doubt = True
+            if not self.was_committed():
                 raise Unavailable(f"the store cannot write now: {error.message}") from error
-            return list(self._fresh(None))
+            return self.fresh()
         except exceptions.InvalidArgument as error:
             # The service lets go of a transaction that took too long.
             if "transaction" not in error.message.lower():
                 raise
             raise Contended(error.message) from error
-        return list(self._fresh(committed_at))
+        return self.fresh(committed_at)
 
     def _check_reading(self) -> None:
         if self._changes:
@@ -222,12 +225,15 @@ class FirestoreTx:
             for name, fields in change.encoded.parts(path, change.rev):
                 yield wire.write_whole(name, fields)
 
-    def _fresh(self, updated: Any) -> Iterable[Fresh]:
-        for change in self._changes.values():
-            if change.channel is not None and change.encoded is not None:
-                path = self._database.path(change.collection, change.key)
-                at = change.encoded.promoted["at"]
-                yield Fresh(path, change.key, change.channel, at, change.encoded, updated)
+    def fresh(self, updated: Any = None) -> list[Fresh]:
+        """Its events, as they wait for their numbers once it is committed."""
+        return [
+            Fresh(
+                self._database.path(c.collection, c.key), c.key, c.channel, c.encoded.promoted["at"], c.encoded, updated
+            )
+            for c in self._changes.values()
+            if c.channel is not None and c.encoded is not None
+        ]
 
     def _exists(self) -> Exception:
         """Which of the new keys was taken."""
@@ -239,14 +245,16 @@ class FirestoreTx:
                 return exists(change.collection, change.key)
         return Contended("a key that was taken is free again")
 
-    def _was_committed(self, tag: int) -> bool:
-        """Whether the writes of a commit without an answer are there. Given up first, so that none come later."""
-        if not self.transaction.abandon():
-            # Committed already, or out of reach: the documents tell.
-            pass
+    def was_committed(self) -> bool:
+        """Whether the writes of a commit without an answer are there. Given up first, so that none come later. Raises
+        Unavailable."""
+        # Committed already, or out of reach: the documents tell.
+        is_over = self.transaction.abandon()
         written = [c for c in self._changes.values() if c.encoded is not None][:WITNESSES]
         found = self._database.get(self._database.path(c.collection, c.key) for c in written)
-        return any(wire.decode_fields(d, ("tag",))["tag"] == tag for d in found.values())
+        is_there = any(wire.decode_fields(d, ("tag",))["tag"] == self._tag for d in found.values())
+        self.is_in_doubt = not (is_there or is_over)
+        return is_there
 
 
 def exists(collection: str, key: str) -> Exists:

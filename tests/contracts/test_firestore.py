@@ -224,6 +224,32 @@ class TestOutages:
         append(store, "a")
         assert keys_of(store) == ["a"]
 
+    def test_nor_is_it_done_twice_when_nobody_can_tell_for_a_while(self, store, monkeypatch):
+        """The line is down behind the commit: what became of it is asked once the service can be reached again."""
+        call, left, lost, runs = store._database._call, [0], [], []
+
+        def broken(method, request):
+            if left[0]:
+                left[0] -= 1
+                raise exceptions.ServiceUnavailable("down")
+            answer = call(method, request)
+            if hasattr(request, "writes") and not lost:
+                lost.append(request)
+                left[0] = 2 * (firestore_client.READ_TRIES_MAX + 1)
+                raise exceptions.ServiceUnavailable("lost")
+            return answer
+
+        def work(tx):
+            runs.append(1)
+            tx.create("node", "n1", node(1))
+            tx.append("node", "a", {"data": {}})
+            return "done"
+
+        monkeypatch.setattr(store._database, "_call", broken)
+        monkeypatch.setattr(firestore_client.time, "sleep", lambda s: None)
+        assert store.transact(work) == "done" and len(runs) == 1
+        assert store.load("node", "n1").rev == 1 and keys_of(store) == ["a"]
+
     def test_a_commit_that_did_not_happen_is_done_again(self, store, monkeypatch):
         write, runs = store._database.write, []
 
