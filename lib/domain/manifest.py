@@ -23,7 +23,7 @@ from lib.clock import Clock, stamp
 from lib.domain.event import NODE_CHANNEL, News
 from lib.domain.ledger import Ledger, Once
 from lib.domain.node import HIERARCHY_NODES_MAX
-from lib.errors import Conflict
+from lib.errors import Conflict, Unavailable
 from lib.ids import Ids
 from lib.store.port import Body, Doc, Scan, Store, Tx, Where
 
@@ -95,12 +95,19 @@ class Manifests:
             count = self._put_parts(id, planned.docs[1:], now)
             try:
                 self._accept(id, count, planned, now, once)
+            except Unavailable:
+                # It may have been accepted all the same. Parts that nobody needs expire.
+                raise
             except BaseException as error:
                 self._drop_parts(id, count)
                 if isinstance(error, _Overtaken):
                     continue
                 raise
-            self.finish(root_id)
+            try:
+                self.finish(root_id)
+            except Unavailable as error:
+                # It is accepted: whoever is told otherwise sends it again.
+                log.warning("manifest: the rest of %s is left to the sweep: %s", root_id, error)
             return planned.docs
         raise Conflict(f"node {root_id} is changed by others all the time")
 

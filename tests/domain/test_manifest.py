@@ -9,7 +9,7 @@ from lib.domain.access import Actor
 from lib.domain.hub import Hub
 from lib.domain.ledger import Done, Once
 from lib.domain.tree import Branch
-from lib.errors import Conflict, NotEditable
+from lib.errors import Conflict, NotEditable, Unavailable
 from lib.store.port import Scan, Where
 from lib.store.sqlite import SqliteStore
 from tests import firestore
@@ -110,6 +110,40 @@ def test_a_crash_between_any_two_steps_is_finished_by_the_sweep(hub, root, clock
     hub.sweep(clock())
     assert len(below(hub, root)) == 40 and kept(hub)[0] == 0
     assert len(hub.store.read("node", 0, 10)) == 2
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+def test_what_was_accepted_is_no_failure_when_the_store_goes_away(hub, root, clock, monkeypatch, steps):
+    """Told that it failed, a client would send it again, and all its new nodes would be there twice."""
+    step, taken = type(hub.manifests)._step, []
+
+    def fail(self, root_id, id):
+        if len(taken) == steps:
+            raise Unavailable("down")
+        taken.append(id)
+        return step(self, root_id, id)
+
+    monkeypatch.setattr(type(hub.manifests), "_step", fail)
+    assert len(hub.nodes.replace_tree(BOB, root.id, tree(40), clock())) == 41
+    monkeypatch.setattr(type(hub.manifests), "_step", step)
+    clock.advance(seconds=31)
+    hub.sweep(clock())
+    assert len(below(hub, root)) == 40 and kept(hub) == [0, 0]
+
+
+def test_an_acceptance_nobody_can_tell_of_keeps_its_parts(hub, root, clock, monkeypatch):
+    accept = type(hub.manifests)._accept
+
+    def lost(self, *args):
+        accept(self, *args)
+        raise Unavailable("the answer was lost")
+
+    monkeypatch.setattr(type(hub.manifests), "_accept", lost)
+    with pytest.raises(Unavailable):
+        hub.nodes.replace_tree(BOB, root.id, tree(40), clock())
+    clock.advance(seconds=31)
+    hub.sweep(clock())
+    assert len(below(hub, root)) == 40 and kept(hub) == [0, 0]
 
 
 def test_a_crash_before_acceptance_leaves_parts_that_expire(hub, root, clock, monkeypatch):
