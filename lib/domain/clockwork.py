@@ -7,8 +7,9 @@ or run in parallel; the cost grows with what is due, never with what is stored.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from lib.clock import Clock, stamp
@@ -16,8 +17,11 @@ from lib.domain import node as rules
 from lib.domain.event import News, node_news
 from lib.domain.ledger import Ledger
 from lib.domain.node import Node, from_body, to_body
+from lib.errors import Refusal, Unavailable
 from lib.ids import Ids
 from lib.store.port import Scan, Store, Tx, Where
+
+log = logging.getLogger(__name__)
 
 BATCH_MAX = 200
 SWEEP_NODES_MAX = 5000
@@ -49,7 +53,7 @@ class Clockwork:
         closing = {n.id for n in nodes if n.state == "closing"}
         closing |= {a for a in map(self._nearest_open, _parents_once(nodes)) if a is not None}
         for id in sorted(closing):
-            self._move(id, rules.settle, now)
+            self._move_if_stored(id, rules.settle, now)
 
     def _nearest_open(self, ancestors: tuple[str, ...]) -> str | None:
         """The nearest ancestor that is not done, if it is closing."""
@@ -61,16 +65,26 @@ class Clockwork:
     def sweep(self, now: datetime) -> int:
         """Move every node whose time has come, deepest first; gives how many moved."""
         moved = 0
-        seen: set[str] = set()
         scan = Scan((Where("due_at", "<", stamp(now)),), "due_at", BATCH_MAX)
         while moved < SWEEP_NODES_MAX:
-            docs = [d for d in self.store.find("node", scan).docs if d.key not in seen]
-            if not docs:
+            page = self.store.find("node", scan)
+            for doc in sorted(page.docs, key=lambda d: -len(d.body["ancestors"])):
+                moved += self._move_if_stored(doc.key, rules.tick, now)
+            if page.next is None:
                 break
-            seen.update(d.key for d in docs)
-            for doc in sorted(docs, key=lambda d: -len(d.body["ancestors"])):
-                moved += self._move(doc.key, rules.tick, now)
+            # On behind these: one that cannot be moved stays due, and is in nobody's way.
+            scan = replace(scan, after=page.next)
         return moved
+
+    def _move_if_stored(self, id: str, move: Move, now: datetime) -> bool:
+        """As `_move`. A node that the store would not take as moved stays as it is and keeps no other from moving."""
+        try:
+            return self._move(id, move, now)
+        except Unavailable:
+            raise
+        except Refusal as error:
+            log.error("node %s cannot be moved by the clock: %s", id, error)
+            return False
 
     def _move(self, id: str, move: Move, now: datetime) -> bool:
         """One conditional step of one node; whether it moved."""

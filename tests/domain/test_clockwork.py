@@ -1,10 +1,12 @@
 """What moves nodes when no client does: settling at once, and the sweep."""
 
+import orjson
 import pytest
 
 from lib.domain.access import Actor
 from lib.domain.tree import Branch
 from lib.errors import Unavailable
+from lib.store.port import BODY_BYTES_MAX
 
 LAB = Actor("1" * 24, "lab")
 
@@ -84,6 +86,18 @@ def test_the_sweep_moves_what_is_due_and_nothing_else(hub, clock, submit, edit, 
     hub.sweep(clock())
     assert {state(n) for n in (late, kept, lone, parent, child, idle)} == {"done"}
     assert hub.nodes.get(parent.id).result is None or hub.nodes.get(parent.id).result == "incomplete"
+
+
+def test_a_node_that_cannot_be_stored_as_moved_is_in_nobodys_way(hub, clock, submit, edit, state):
+    """A timeout adds words of its own, for which a body of the greatest size has no room."""
+    small = hub.store.load("node", submit(data={"text": ""}).id)
+    room = BODY_BYTES_MAX - len(orjson.dumps(small.body)) - 5
+    top = submit(timeout=clock() + clock.delta(minutes=20), data={"text": "x" * room})
+    child = submit(top, timeout=clock() + clock.delta(hours=1))
+    other = submit(timeout=clock() + clock.delta(hours=1))
+    clock.advance(hours=2)
+    assert hub.sweep(clock())["moved"] == 2 and (state(child), state(other)) == ("done", "done")
+    assert state(top) == "running" and hub.store.count("outbox", ()) == 0
 
 
 def test_a_chain_that_times_out_together_closes_in_one_pass(hub, clock, submit, state):
