@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,6 +27,8 @@ from lib.ids import Ids
 from lib.messaging.port import Bus
 from lib.outbound.port import Post
 from lib.store.port import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,20 @@ class Hub:
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)
 
     def sweep(self, now: datetime) -> dict[str, int]:
-        """Everything the clock is due to do: repair what a crash left undone, then move nodes."""
-        relayed = self.relay.repair(now) + self.manifests.sweep(now)
-        return {"relayed": relayed, "moved": self.clockwork.sweep(now)}
+        """Everything the clock is due to do: repair what a crash left undone, then move nodes. One part that fails (no
+        bus, say) keeps no other from its turn; it is raised in the end."""
+        done, failed = [], []
+        for part in (self.relay.repair, self.manifests.sweep, self.clockwork.sweep):
+            try:
+                done.append(part(now))
+            except Exception as error:
+                failed.append(error)
+        for other in failed[1:]:
+            log.error("the sweep failed in more than one part", exc_info=other)
+        if failed:
+            raise failed[0]
+        relayed, finished, moved = done
+        return {"relayed": relayed + finished, "moved": moved}
 
     def tidy(self, now: datetime) -> dict[str, int]:
         """Let go of what is kept for a while only."""

@@ -53,7 +53,7 @@ class Relay:
         """Remember what was just committed; carry it out now if nothing else will."""
         self._waiting.extend(_Entry(n.key, n.settle) for n in news)
         if self.inline:
-            self.drain()
+            self._drain_safely()
         else:
             self._ready.set()
 
@@ -70,7 +70,7 @@ class Relay:
         try:
             self.drain()
         except Exception:
-            # The pump must outlive any fault; what it held stays in the outbox.
+            # The commit stands, and the pump must outlive any fault; what was held stays in the outbox.
             log.exception("outbox: left to the sweep")
 
     def drain(self) -> None:
@@ -94,14 +94,15 @@ class Relay:
         starts has no others to give a grace to."""
         before = now - grace
         scan = Scan((Where("at", "<=", stamp(before)),), "at", BATCH_MAX)
-        done = self.store.repair(before, self._publish if self.is_noting else None)
+        done = 0
         while done < REPAIR_MAX:
             docs = self.store.find("outbox", scan).docs
             if not docs:
                 break
             self._carry([_Entry(d.key, d.body["settle"]) for d in docs])
             done += len(docs)
-        return done
+        # Last, for it needs the bus, and settling does not.
+        return done + self.store.repair(before, self._publish if self.is_noting else None)
 
     def finish(self, key: str) -> bool:
         """Do what is left to do for an event that the bus has brought back, so that was carried out: settle and forget

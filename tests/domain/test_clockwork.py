@@ -151,6 +151,26 @@ def test_a_bus_that_fails_keeps_the_outbox_and_not_the_client(hub, clock, submit
     assert told(hub) == [("kept", "running")]
 
 
+def test_a_bus_that_stays_away_keeps_no_node_from_its_timeout(hub, clock, submit, state, monkeypatch):
+    def fail(messages):
+        raise Unavailable("the bus is down")
+
+    monkeypatch.setattr(hub.bus, "publish", fail)
+    node = submit(timeout=clock() + clock.delta(hours=1))
+    clock.advance(hours=2)
+    with pytest.raises(Unavailable):
+        hub.sweep(clock())
+    assert state(node) == "done"
+
+
+def test_a_fault_behind_the_commit_is_no_failure_of_the_request(hub, submit, state):
+    def fail(ids):
+        raise RuntimeError("a fault")
+
+    hub.relay.settle = fail
+    assert state(submit()) == "running" and hub.store.count("outbox", ()) == 1
+
+
 def test_a_quiet_edit_tells_nothing_and_settles_all_the_same(hub, clock, submit, edit, state):
     top = submit()
     leaf = submit(top)
