@@ -94,6 +94,7 @@ class Log:
     _sending: threading.Lock = field(default_factory=threading.Lock)
     _looked: dict[str, float] = field(default_factory=dict)
     _sent: dict[str, str] = field(default_factory=dict)
+    _failed_at: float | None = None
 
     def number(self, fresh: list[Fresh]) -> None:
         """Number what was just committed, and whatever else waits here. What cannot be done now is left to `repair`:
@@ -255,17 +256,26 @@ class Log:
     def _send_waiting(self, publish: Publish) -> None:
         while self._unsent:
             batch = self._unsent.popleft()
-            if batch.behind not in (None, self._sent.get(batch.channel)):
-                self._let_go_first(batch, publish)
-            publish(batch.events)
+            if self._failed_at is not None and time.monotonic() < self._failed_at + PATIENCE_S:
+                # During an outage not every write must look at what waits already.
+                raise Unavailable("events could not be sent a moment ago")
+            try:
+                if batch.behind not in (None, self._sent.get(batch.channel)):
+                    self._let_go_first(batch, publish)
+                publish(batch.events)
+            except Unavailable:
+                self._failed_at = time.monotonic()
+                raise
+            self._failed_at = None
             self._unmark(batch.end)
             if len(self._sent) >= CHANNELS_MAX:
                 self._sent.clear()
             self._sent[batch.channel] = batch.end
 
     def _let_go_first(self, batch: _Batch, publish: Publish) -> None:
-        """Wait until the batch before was sent; send it as well when that takes too long."""
-        until = time.monotonic() + PATIENCE_S
+        """Wait until the batch before was sent; send it as well when that takes too long, or nothing can be sent now.
+        Raises Unavailable when more goes first than is sent here at a time."""
+        until = time.monotonic() + (PATIENCE_S if self._failed_at is None else 0)
         assert batch.behind is not None
         for n in range(TRIES_MAX):
             document = self.database.get([batch.behind]).get(batch.behind)
@@ -274,11 +284,13 @@ class Log:
             if time.monotonic() >= until:
                 break
             pause(n, most_s=0.2)
-        top = stamp(self.clock() + PATIENCE_S * timedelta(seconds=1))
-        ends = [s for s in self._todo(top, BATCH_MAX, batch.channel) if not s.is_hidden]
-        for end in sorted(ends, key=lambda s: s.log["seq"]):
+        # What goes first is dated before: `at` grows along a channel, whatever the clocks say.
+        left = self._todo(batch.events[0].at, BATCH_MAX, batch.channel)
+        for end in sorted((s for s in left if not s.is_hidden), key=lambda s: s.log["seq"]):
             if end.log["seq"] < batch.events[0].seq:
                 self._send_marked(end, publish)
+        if len(left) == BATCH_MAX:
+            raise Unavailable("more events go first than are sent at a time")
 
     def _send_marked(self, end: Stored, publish: Publish | None) -> None:
         """Send the batch that this event is the end of, and unmark it."""

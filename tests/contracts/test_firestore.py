@@ -184,6 +184,44 @@ class TestSending:
         store.send(publish)
         assert sent == [["a"], ["b"], ["a"]]
 
+    def test_during_an_outage_no_write_waits_for_what_cannot_be_sent(self, store, publish, sent, monkeypatch):
+        waited, tried = [], []
+
+        def fail(events):
+            tried.append(events)
+            raise Unavailable("no bus")
+
+        monkeypatch.setattr(firestore_log, "pause", lambda *args, **more: waited.append(args))
+        store.start_sending()
+        for key in "abc":
+            append(store, key)
+            with pytest.raises(Unavailable):
+                store.send(fail)
+        assert len(tried) == 1 and waited == []
+        monkeypatch.setattr(firestore_log, "PATIENCE_S", 0)
+        append(store, "d")
+        store.send(publish)
+        assert sent == [["a"], ["b"], ["c"], ["d"]] and waited == []
+
+    def test_nothing_overtakes_more_than_is_sent_at_a_time(self, store, publish, sent, monkeypatch, ticking):
+        def fail(events):
+            raise Unavailable("no bus")
+
+        monkeypatch.setattr(firestore_log, "PATIENCE_S", 0)
+        monkeypatch.setattr(firestore_log, "BATCH_MAX", 2)
+        store.start_sending()
+        for key in "abcd":
+            append(store, key)
+            with pytest.raises(Unavailable):
+                store.send(fail)
+        append(store, "e")
+        with pytest.raises(Unavailable):
+            store.send(publish)
+        assert sent == [["a"], ["b"]]
+        ticking.move(seconds=1)
+        store.repair(ticking(), publish)
+        assert sent == [["a"], ["b"], ["c"], ["d"], ["e"]]
+
     def test_it_waits_for_the_other_process_first(self, store, open_here, publish, sent):
         store.start_sending()
         append(store, "a")
