@@ -11,6 +11,7 @@ import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -24,6 +25,9 @@ from lib.store.port import BODY_BYTES_MAX, Body, Doc
 
 PART_BYTES = 900_000
 """What one document holds of a body: Firestore takes 1 MiB, the promoted fields included."""
+LINGER = timedelta(days=7)
+"""How much later the parts expire: Firestore drops what has expired within a day or so, in no order, and a document
+without its parts could not be read."""
 INDEXED_BYTES_MAX = 100_000
 """Of the promoted fields of one document together."""
 INDEXED_TEXTS_MAX = 10_000
@@ -72,7 +76,7 @@ class Encoded:
         """The path and fields of each further document."""
         names = part_paths(path, rev, len(self.pieces) - 1)
         for name, piece in zip(names, self.pieces[1:], strict=True):
-            yield name, {"body": piece, EXPIRE_AT: self.expire_at}
+            yield name, {"body": piece, EXPIRE_AT: None if self.expire_at is None else self.expire_at + LINGER}
 
 
 @dataclass(frozen=True, slots=True)

@@ -373,6 +373,15 @@ class TestLargeBodies:
         (event,) = store.read("node", 0, 10)
         assert event.body["data"] == {"text": "x" * PART_BYTES}
 
+    def test_a_part_expires_after_its_document_or_that_could_not_be_read(self, store):
+        append(store, "a", text="x" * PART_BYTES)
+        (main,) = store._database.find(wire.query("event", (), ()))
+        query = wire.query(PART, (), ())
+        query.from_[0].all_descendants = True
+        (part,) = store._database.find(query)
+        expire_at = [d.fields["expire_at"].timestamp_value.ToDatetime() for d in (main, part)]
+        assert expire_at[1] - expire_at[0] >= timedelta(days=2)
+
     def test_one_transaction_holds_what_one_commit_does(self, store):
         half = {"text": "x" * (BODY_BYTES_MAX * 6 // 10)}
         with pytest.raises(TooLarge):
