@@ -2,7 +2,8 @@
 
 Hides: the cutting of bodies. Every declared field is always there, null when the body lacks it, so that `== None` finds
 it. The body is JSON text that no index sees; one past PART_BYTES goes on in further documents of a collection below,
-named by revision, so that a reader never takes parts of two revisions for one.
+named by what tags the commit, so that a reader never takes parts of two revisions, or of two documents that had the
+key one after the other, for one.
 """
 
 from __future__ import annotations
@@ -72,9 +73,9 @@ class Encoded:
         expiry = {} if self.expire_at is None else {EXPIRE_AT: self.expire_at}
         return {**self.promoted, **own, **expiry, **more}
 
-    def parts(self, path: str, rev: int) -> Iterator[tuple[str, Fields]]:
+    def parts(self, path: str, tag: int) -> Iterator[tuple[str, Fields]]:
         """The path and fields of each further document."""
-        names = part_paths(path, rev, len(self.pieces) - 1)
+        names = part_paths(path, tag, len(self.pieces) - 1)
         for name, piece in zip(names, self.pieces[1:], strict=True):
             yield name, {"body": piece, EXPIRE_AT: None if self.expire_at is None else self.expire_at + LINGER}
 
@@ -86,6 +87,7 @@ class Stored:
     path: str
     key: str
     rev: int
+    tag: int
     parts: int
     body: str | bytes
     updated: Any
@@ -98,7 +100,7 @@ class Stored:
 
     @property
     def part_paths(self) -> list[str]:
-        return part_paths(self.path, self.rev, self.parts)
+        return part_paths(self.path, self.tag, self.parts)
 
     def doc(self, rest: Mapping[str, bytes] = _NOTHING) -> Doc:
         """The document, with what its parts hold, by path."""
@@ -114,7 +116,7 @@ class Stored:
         return Doc(self.key, self.rev, body)
 
 
-_OWN = (KEY, "rev", "parts", "body")
+_OWN = (KEY, "rev", "tag", "parts", "body")
 _LOG_READ = (*LOG_OWN, TODO_AT, "batch")
 
 
@@ -122,12 +124,12 @@ def read_main(document: Any, collection: str) -> Stored:
     """What the service gave of a main document."""
     own = decode_fields(document, _OWN)
     log = decode_fields(document, _LOG_READ) if collection == EVENT.name else {}
-    return Stored(document.name, own[KEY], own["rev"], own["parts"], own["body"], document.update_time, log)
+    return Stored(document.name, own[KEY], own["rev"], own["tag"], own["parts"], own["body"], document.update_time, log)
 
 
-def part_paths(path: str, rev: int, parts: int) -> list[str]:
+def part_paths(path: str, tag: int, parts: int) -> list[str]:
     """Where the further pieces of a body are."""
-    return [f"{path}/{PART}/{rev}-{n}" for n in range(1, parts + 1)]
+    return [f"{path}/{PART}/{tag}-{n}" for n in range(1, parts + 1)]
 
 
 def encode(collection: Collection, body: Body) -> Encoded:

@@ -222,7 +222,7 @@ class FirestoreTx:
                 continue
             more = {} if change.channel is None else {TODO_AT: change.encoded.promoted["at"]}
             yield wire.write_whole(path, change.encoded.main(change.key, change.rev, tag, more), is_new=change.is_new)
-            for name, fields in change.encoded.parts(path, change.rev):
+            for name, fields in change.encoded.parts(path, tag):
                 yield wire.write_whole(name, fields)
 
     def fresh(self, updated: Any = None) -> list[Fresh]:

@@ -368,6 +368,22 @@ class TestLargeBodies:
         monkeypatch.setattr(reader._database, "get", slow)
         assert set(reader.load("node", "n1").body["text"]) == {"b"} and changed == [2]
 
+    def test_nor_of_two_documents_that_had_its_key(self, store, open_here, monkeypatch):
+        put(store, node(1, text="a" * PART_BYTES))
+        reader = open_here()
+        get, changed = reader._database.get, []
+
+        def slow(paths, transaction=None):
+            wanted = list(paths)
+            if not changed and any(f"/{PART}/" in p for p in wanted):
+                changed.append(1)
+                store.transact(lambda tx: tx.load("node", "n1") and tx.drop("node", "n1"))
+                put(store, node(1, text="b" * PART_BYTES))
+            return get(wanted, transaction)
+
+        monkeypatch.setattr(reader._database, "get", slow)
+        assert set(reader.load("node", "n1").body["text"]) == {"b"}
+
     def test_events_too(self, store):
         append(store, "a", text="x" * PART_BYTES)
         (event,) = store.read("node", 0, 10)
