@@ -12,7 +12,7 @@ import functools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -29,6 +29,8 @@ PART_BYTES = 900_000
 LINGER = timedelta(days=7)
 """How much later the parts expire: Firestore drops what has expired within a day or so, in no order, and a document
 without its parts could not be read."""
+LATEST = datetime(9999, 12, 1, tzinfo=UTC)
+"""The last expiry: an instant of a client's may be the last there is, and nothing can be added to that."""
 INDEXED_BYTES_MAX = 100_000
 """Of the promoted fields of one document together."""
 INDEXED_TEXTS_MAX = 10_000
@@ -149,7 +151,8 @@ def encode(collection: Collection, body: Body) -> Encoded:
     pieces = tuple(text[i : i + PART_BYTES] for i in range(0, len(text), PART_BYTES))
     expire_at = None
     if collection.ttl is not None and promoted[collection.ttl.field] is not None:
-        expire_at = unstamp(promoted[collection.ttl.field]) + collection.ttl.age
+        age = collection.ttl.age
+        expire_at = min(unstamp(promoted[collection.ttl.field]), LATEST - age) + age
     return Encoded(collection, promoted, pieces, expire_at)
 
 

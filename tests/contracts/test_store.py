@@ -190,6 +190,11 @@ class TestDocuments:
         assert store.load("node", "n1").body["path"] == ["q"]
         assert store.count("node", (Where("path", "contains", "p"),)) == 0
 
+    @pytest.mark.parametrize("ts", ["0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"])
+    def test_what_expires_may_be_dated_at_either_end_of_time(self, store, ts):
+        put(store, {"id": "t", "ts": ts, "text": "x" * 1_000_000}, collection="telemetry")
+        assert store.load("telemetry", "t").body["ts"] == ts
+
 
 class TestTransactions:
     def test_gives_what_the_work_returned(self, store):
