@@ -74,7 +74,7 @@ class Ledger:
 
         def whole(tx: Tx) -> tuple[T, Sequence[News]]:
             if once is not None:
-                _refuse_repetition(tx, once)
+                refuse_repetition(tx, once)
             result, news = work(tx)
             if once is not None:
                 reply = {"digest": once.digest, "reply": once.encode(result), "expires_at": stamp(now + ONCE_KEPT)}
@@ -101,8 +101,9 @@ class Ledger:
         return [n for n in news if n.settle is not None]
 
 
-def _refuse_repetition(tx: Tx, once: Once) -> None:
-    doc = tx.load("idempotency", once.key)
+def refuse_repetition(reader: Tx | Store, once: Once) -> None:
+    """Raise Done for a request that was done before, Conflict for another one under its key."""
+    doc = reader.load("idempotency", once.key)
     if doc is None:
         return
     if doc.body["digest"] != once.digest:

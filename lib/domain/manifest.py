@@ -21,7 +21,7 @@ import orjson
 
 from lib.clock import Clock, stamp
 from lib.domain.event import NODE_CHANNEL, News
-from lib.domain.ledger import Ledger, Once
+from lib.domain.ledger import Ledger, Once, refuse_repetition
 from lib.domain.node import HIERARCHY_NODES_MAX
 from lib.errors import Conflict, Unavailable
 from lib.ids import Ids
@@ -88,6 +88,9 @@ class Manifests:
 
         Raises what `plan` and the ledger raise, and Conflict when the root changes all the time.
         """
+        if once is not None:
+            # First of all: over what a request itself made of the root, it might be refused the second time.
+            refuse_repetition(self.store, once)
         for _ in range(TRIES_MAX):
             self.finish(root_id)
             planned = plan()

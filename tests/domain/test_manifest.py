@@ -254,6 +254,14 @@ def test_a_repeated_request_is_done_once(hub, root, clock):
     assert done.value.reply == "21" and len(below(hub, root)) == 20 and kept(hub) == [0, 0]
 
 
+def test_so_is_one_that_names_the_revision_it_starts_from(hub, root, clock):
+    once = Once.of(BOB.id, "PUT", "/nodes", "key", b"tree", lambda docs: str(len(docs)))
+    hub.nodes.replace_tree(BOB, root.id, tree(40), clock(), once, expect=[1])
+    with pytest.raises(Done) as done:
+        hub.nodes.replace_tree(BOB, root.id, tree(40), clock(), once, expect=[1])
+    assert done.value.reply == "41" and hub.nodes.get(root.id).rev == 2
+
+
 def test_large_nodes_are_staged_though_they_are_few(hub, root, clock, monkeypatch):
     hub.store.bytes_max = manifest.BYTES_BESIDE + 10_000
     staged = []
