@@ -1,7 +1,8 @@
 """Scans as SQL: which index leads, and the statement that reads along it.
 
 Hides: the choice of the index and every line of SQL that reads more than one document. `sqlite.py` runs what
-`find_sql` and `count_sql` give. Source of the semantics: `port.py` (Where, Scan); of the shapes: `indexes.py`.
+`find_sql` and `count_sql` give. Source of the semantics: `port.py` (Where, Scan), made fit by `term.py`; of the shapes:
+`indexes.py`.
 
 One index leads each scan (named by INDEXED BY, so the plan never depends on statistics); the other conditions filter
 along it. The leader is the equality whose field is declared most selective, unless a bounded look at the index shows
@@ -12,21 +13,15 @@ more than `PROBED` entries for its value and another equality has fewer.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from lib.errors import Invalid, Unserved
-from lib.store.indexes import TEXT_BYTES_MAX, Type, cut, missing
-from lib.store.port import Op, Scalar, Scan, Where, check_scan, decode_cursor
+from lib.store.port import Scan, Where
 from lib.store.sqlite_schema import LOWEST, Index, Layout, Side
 from lib.store.sqlite_tally import ABSENT
+from lib.store.term import Term, fit_count, fit_cursor, fit_scan
 
 PROBED = (256, 2048)
 """Entries of an index counted to see whether a value is selective: a first look at each, then a deeper one."""
-
-EQUAL = ("==", "in", "contains")
-INTEGER_MAX = 2**63 - 1
-PYTHON = {Type.TEXT: str, Type.INSTANT: str, Type.TEXTS: str, Type.INT: int, Type.BOOL: bool}
 
 Look = Callable[[str, Sequence[Any]], int]
 """Runs a statement that counts; gives its one number."""
@@ -37,31 +32,6 @@ class Statement(NamedTuple):
 
     sql: str
     values: list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A condition ready for SQL: `values` fit the field; None among them stands for null."""
-
-    field: str
-    op: Op
-    values: tuple[Scalar, ...]
-
-    @property
-    def is_equal(self) -> bool:
-        return self.op in EQUAL
-
-    def on(self, column: str) -> Statement:
-        """The condition on a column that holds the field."""
-        bound = [v for v in self.values if v is not None]
-        if not self.is_equal:
-            return Statement(f"{column} {self.op} ?", bound)
-        tests = [f"{column} IS NULL"] if len(bound) < len(self.values) else []
-        if len(bound) == 1:
-            tests.append(f"{column} = ?")
-        elif bound:
-            tests.append(f"{column} IN ({', '.join('?' * len(bound))})")
-        return Statement(tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})", bound)
 
 
 class Leader(NamedTuple):
@@ -81,11 +51,7 @@ def find_sql(layout: Layout, scan: Scan, look: Look) -> Statement | None:
 
     Its columns are `layout.selected` and the order value. Raises Unserved and Invalid as the port says.
     """
-    check_scan(scan)
-    _check_served(layout, scan.where, scan.order)
-    if not scan.order and any(w.op not in EQUAL for w in scan.where):
-        raise Unserved(f"{layout.name}: a range needs an order")
-    terms = _terms(layout, scan.where)
+    terms = fit_scan(layout.collection, scan)
     if terms is None:
         return None
     order = scan.order.lstrip("-")
@@ -99,74 +65,18 @@ def find_sql(layout: Layout, scan: Scan, look: Look) -> Statement | None:
 
 def count_sql(layout: Layout, where: tuple[Where, ...], look: Look) -> Statement | None:
     """The statement that counts, as far as possible from indexes alone; None when nothing can match."""
-    check_scan(Scan(where))
-    _check_served(layout, where, "")
-    terms = _terms(layout, where)
+    terms = fit_count(layout.collection, where)
     if terms is None:
         return None
     tally = layout.tally
     if tally is not None and all(t.is_equal and t.field in tally.fields for t in terms):
-        tests = [t.on(f'nullif("{t.field}", {ABSENT})' if None in t.values else f'"{t.field}"') for t in terms]
+        tests = [_on(t, f'nullif("{t.field}", {ABSENT})' if None in t.values else f'"{t.field}"') for t in terms]
         return _join(f'SELECT ifnull(sum(n), 0) FROM "{tally.table}"', tests)
     if not terms:
         return Statement(f'SELECT count(*) FROM "{layout.name}"', [])
     leader = _choose(layout, terms, None, look)
     source, tests = _read_along(layout, leader, terms)
     return _join(f"SELECT count(*) FROM {source}", tests)
-
-
-def _check_served(layout: Layout, where: tuple[Where, ...], order: str) -> None:
-    equal = frozenset(w.field for w in where if w.op in EQUAL)
-    ranges = frozenset(w.field for w in where if w.op not in EQUAL)
-    lack = missing(layout.collection, equal, ranges, order)
-    if lack is not None:
-        raise Unserved(lack)
-    for w in where:
-        if (w.op == "contains") != (layout.types[w.field] is Type.TEXTS):
-            raise Invalid(w.field, "`contains` asks a field of several texts, and nothing else does")
-    if order and layout.types[order.lstrip("-")] is Type.TEXTS:
-        raise Invalid("order", "a field of several texts has no order")
-
-
-def _terms(layout: Layout, where: tuple[Where, ...]) -> list[Term] | None:
-    """The conditions with values that fit; None when one of them can match nothing.
-
-    A value of another type than the field's equals nothing and compares with nothing, as in a plain filter.
-    """
-    terms = []
-    for w in where:
-        if isinstance(w.value, tuple) and w.op != "in":
-            raise Invalid(w.field, f"`{w.op}` takes one value")
-        given = w.value if isinstance(w.value, tuple) else (w.value,)
-        values = tuple(dict.fromkeys(_fit(w.field, layout.types[w.field], v) for v in given if _fits(layout, w, v)))
-        if not values:
-            return None
-        op = w.op
-        if op in ("<", ">") and isinstance(values[0], str) and len(values[0].encode()) > TEXT_BYTES_MAX - 4:
-            # What was cut may belong to either side: the caller verifies with the whole text.
-            op = "<=" if op == "<" else ">="
-        terms.append(Term(w.field, op, values))
-    return terms
-
-
-def _fits(layout: Layout, w: Where, value: Scalar) -> bool:
-    if value is not None and not isinstance(value, str | int):
-        raise Invalid(w.field, "takes a text, an integer, true, false or null")
-    if value is None:
-        return w.op in ("==", "in")
-    return type(value) is PYTHON[layout.types[w.field]]
-
-
-def _fit(field: str, type: Type, value: Scalar) -> Scalar:
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise Invalid(field, "is not Unicode text") from error
-        return value if type is Type.INSTANT else cut(value)
-    if isinstance(value, int) and abs(value) > INTEGER_MAX:
-        raise Invalid(field, "is past 64 bits")
-    return value
 
 
 def _choose(layout: Layout, terms: list[Term], order: str | None, look: Look) -> Leader:
@@ -252,12 +162,12 @@ def _read_along(layout: Layout, leader: Leader, terms: list[Term]) -> tuple[str,
     tests, is_alone = [], True
     for term in terms:
         if term is leader.term:
-            tests.append(term.on('s."value"'))
+            tests.append(_on(term, 's."value"'))
         elif leader.along is not None and term.field == leader.along.only:
             # In these words SQLite knows that the index holds all it needs; a bound value would not tell.
             tests.append(Statement(f's."{term.field}" = 1', []))
         elif term.field in side.extras:
-            tests.append(term.on(f's."{term.field}"'))
+            tests.append(_on(term, f's."{term.field}"'))
         else:
             tests.append(_test(layout, leader, term))
             is_alone = False
@@ -281,7 +191,7 @@ def _test(layout: Layout, leader: Leader, term: Term) -> Statement:
         return Statement(f"EXISTS ({exists})", list(term.values))
     if layout.is_log and leader.term and term.field == "at" and not term.is_equal:
         return _at_as_seq(layout, term)
-    return term.on(f'd."{term.field}"')
+    return _on(term, f'd."{term.field}"')
 
 
 def _at_as_seq(layout: Layout, term: Term) -> Statement:
@@ -289,6 +199,19 @@ def _at_as_seq(layout: Layout, term: Term) -> Statement:
     direction, bound = ("ASC", ">=") if term.op in (">", ">=") else ("DESC", "<=")
     edge = f'SELECT "seq" FROM "{layout.name}" WHERE "at" {term.op} ? ORDER BY "at" {direction} LIMIT 1'
     return Statement(f'd."seq" {bound} ({edge})', list(term.values))
+
+
+def _on(term: Term, column: str) -> Statement:
+    """A condition on a column that holds its field."""
+    bound = [v for v in term.values if v is not None]
+    if not term.is_equal:
+        return Statement(f"{column} {term.op} ?", bound)
+    tests = [f"{column} IS NULL"] if len(bound) < len(term.values) else []
+    if len(bound) == 1:
+        tests.append(f"{column} = ?")
+    elif bound:
+        tests.append(f"{column} IN ({', '.join('?' * len(bound))})")
+    return Statement(tests[0] if len(tests) == 1 else f"({' OR '.join(tests)})", bound)
 
 
 def _join(select: str, tests: list[Statement]) -> Statement:
@@ -304,7 +227,7 @@ class _Page:
         self._way = "DESC" if scan.order.startswith("-") else "ASC"
         on_side = leader.side is not None and order in (leader.side.order, *leader.side.extras)
         self._alias = "s" if order and on_side else "d"
-        self._after = None if scan.after is None else self._resume(scan.after)
+        self._after = None if scan.after is None else fit_cursor(layout.collection, order, scan.after)
 
     def walk(self) -> Statement:
         """Along the leader, which is in the wanted order."""
@@ -335,19 +258,6 @@ class _Page:
     def _bounds(self) -> list[int]:
         return [self._scan.limit + 1, self._scan.skip]
 
-    def _resume(self, cursor: str) -> tuple[Scalar, str]:
-        value, key = decode_cursor(cursor)
-        wanted = PYTHON[self._layout.types[self._order]] if self._order else type(None)
-        try:
-            key.encode()
-            if type(value) is not wanted or (isinstance(value, int) and abs(value) > INTEGER_MAX):
-                raise ValueError(value)
-            if isinstance(value, str):
-                value.encode()
-        except ValueError as error:
-            raise Invalid("after", "not a cursor of this scan") from error
-        return value, key
-
     def _arm(self, terms: list[Term]) -> Statement:
         """One SELECT along the leader, without its order and limit."""
         layout, leader = self._layout, self._leader
@@ -377,7 +287,7 @@ class _Page:
         is_down = self._way == "DESC"
         low, high = self._behind(not is_down), self._behind(is_down)
         for term in bounds:
-            edge = term.on(self._column) if term.field == self._order else _at_as_seq(self._layout, term)
+            edge = _on(term, self._column) if term.field == self._order else _at_as_seq(self._layout, term)
             (low if term.op in (">", ">=") else high).append(edge)
         if self._order and not low:
             low.append(Statement(f"{self._column} >= {LOWEST[self._layout.types[self._order]]}", []))

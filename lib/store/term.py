@@ -1,6 +1,6 @@
 """Conditions made fit for a backend: what is asked of a declared field, with values an index can hold.
 
-Called by the adapters that have no SQL. Source of the semantics: `port.py` (Where, Scan); of the fields: `indexes.py`.
+Called by the adapters. Source of the semantics: `port.py` (Where, Scan); of the fields: `indexes.py`.
 """
 
 from __future__ import annotations
