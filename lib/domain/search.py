@@ -6,8 +6,9 @@ A query's scan is read page by page, its residual filter checked here, in order,
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any, NamedTuple
 
 from lib.domain.query import Filter, Plan, Query, matches, plan
@@ -16,6 +17,7 @@ from lib.store import indexes
 from lib.store.port import PAGE_DOCS_MAX, Doc, Scan, Store, decode_cursor, encode_cursor
 
 CHECKPOINTS_MAX = 4096
+CHECKPOINT_S = 30.0
 TOTALS_MAX = 1024
 
 
@@ -31,12 +33,14 @@ class Searcher:
     """Runs queries over a store, within its cap of documents read.
 
     Totals are exact, and offsets resume where the page before ended: both are remembered only while the store's
-    generation stands still.
+    generation stands still. Where that never does, since looking would be billed, the end of a page is remembered for
+    CHECKPOINT_S: whoever pages on goes on where he was, whatever came or went before.
     """
 
     store: Store
     docs_max: int
-    _checkpoints: OrderedDict[tuple[Any, ...], tuple[object, str]] = field(default_factory=OrderedDict)
+    seconds: Callable[[], float] = monotonic
+    _checkpoints: OrderedDict[tuple[Any, ...], tuple[Any, str]] = field(default_factory=OrderedDict)
     _totals: OrderedDict[tuple[Any, ...], tuple[object, int]] = field(default_factory=OrderedDict)
 
     def find(self, name: str, query: Query, order: str = "received_at") -> list[Doc]:
@@ -50,7 +54,7 @@ class Searcher:
             return self._named(name, ids, query, order)
         split = plan(indexes.COLLECTIONS[name], query.filters, order)
         key = (name, order, split.where, tuple(map(_told, split.residual)))
-        generation = self.store.generation() if query.offset or query.limit else None
+        generation = self._generation() if query.offset or query.limit else None
         after, skipped = (query.after, 0) if query.after else self._resume(key, query.offset, generation)
         skip = query.offset - skipped
         found: list[Doc] = []
@@ -131,10 +135,17 @@ class Searcher:
             if read >= self.docs_max:
                 raise TooCostly(_cap_words(self.docs_max))
 
-    def _resume(self, key: tuple[Any, ...], offset: int, generation: object) -> tuple[str | None, int]:
+    def _generation(self) -> Any:
+        """What a checkpoint holds for: a generation of the store, or a span of time."""
+        return self.store.generation() if self.store.is_near else self.seconds()
+
+    def _resume(self, key: tuple[Any, ...], offset: int, generation: Any) -> tuple[str | None, int]:
         """Where the page at this offset begins, if it is known: a cursor, and how many records stand before it."""
         known = self._checkpoints.get((*key, offset)) if offset else None
-        return (known[1], offset) if known is not None and known[0] == generation else (None, 0)
+        if known is None:
+            return None, 0
+        holds = known[0] == generation if self.store.is_near else generation < known[0] + CHECKPOINT_S
+        return (known[1], offset) if holds else (None, 0)
 
     @staticmethod
     def _remember(memory: OrderedDict[tuple[Any, ...], Any], key: tuple[Any, ...], value: Any, most: int) -> None:

@@ -43,6 +43,14 @@ def test_a_page_reads_one_more_than_it_shows_and_a_thousandth_of_what_it_counts(
     assert costs["GET a count"].reads <= -(-matches // 1000)
 
 
+def test_paging_by_offset_reads_no_page_twice(desk, costs, monkeypatch):
+    for offset in range(0, 500, 100):
+        cost = desk.cost(lambda offset=offset: desk.ask(f"GET /nodes/fast?kind=test&limit=100&offset={offset}"))
+        assert cost.reads <= 102, offset
+    monkeypatch.setattr(desk.hub.nodes.search, "seconds", lambda: float("inf"))
+    assert desk.cost(lambda: desk.ask("GET /nodes/fast?kind=test&limit=100&offset=500")).reads > 600
+
+
 def test_a_sweep_costs_by_what_is_due_not_by_what_is_open(desk, costs):
     cost.fill(desk, 500)
     assert cost.sweep(desk, 0).reads <= 6 and cost.sweep(desk, 0).writes == 0
