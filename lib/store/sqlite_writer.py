@@ -224,11 +224,12 @@ class Writer:
 
     def _seal(self, batch: list[_Job]) -> None:
         """Commit the batch."""
-        if self.connection.in_transaction:
-            try:
+        try:
+            # A connection that is closed, since no new one could be opened, does not even tell whether.
+            if self.connection.in_transaction:
                 self.connection.execute("COMMIT")
-            except BaseException as error:
-                self._give_up(batch, error)
+        except BaseException as error:
+            self._give_up(batch, error)
 
     def _run_batch(self, batch: list[_Job]) -> None:
         """Run the works. When writes fail half done all is rolled back and the others run again, which pure work
