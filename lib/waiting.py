@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from greenlet import getcurrent, greenlet
@@ -65,10 +66,11 @@ class Turn:
             self._lock.acquire()
 
     def give(self) -> None:
-        """Let the one who waits go on."""
+        """Let the one who waits go on; a fiber whose loop is closed never will."""
         if self._fiber is not None:
             is_here = self._fiber.thread == threading.get_ident()
             call = self._fiber.loop.call_soon if is_here else self._fiber.loop.call_soon_threadsafe
-            call(self._fiber.switch)
+            with suppress(RuntimeError):
+                call(self._fiber.switch)
         elif self._lock is not None:
             self._lock.release()

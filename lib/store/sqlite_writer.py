@@ -71,6 +71,7 @@ class Writer:
         self._leader: int | None = None
         self._is_called = False
         self._timer: Timer | None = None
+        self._loop: Loop | None = None  # whose timer and call those are
         self._expected = 1
         self._sealing: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._sealer: threading.Thread | None = None
@@ -81,8 +82,10 @@ class Writer:
         if self._leader == threading.get_ident():
             raise RuntimeError("a transaction inside a transaction would wait for itself")
         job = _Job(work)
-        self._waiting.append(job)
         loop = job.turn.loop
+        if loop is not None:
+            self._start_sealer()
+        self._waiting.append(job)
         if loop is None:
             self._lead(job)
         else:
@@ -133,6 +136,9 @@ class Writer:
 
         Clients that were answered together ask again together, and a commit costs most of what it costs for one.
         """
+        if self._loop is not loop:
+            # Another loop, which may be closed by now: what it was to do then never comes.
+            self._loop, self._timer, self._is_called = loop, None, False
         if len(self._waiting) >= self._expected:
             if self._timer is not None:
                 self._timer.cancel()
@@ -152,16 +158,17 @@ class Writer:
         elif self._begin_at_once():
             batch = self._fill()
             self._expected = len(batch)
-            self._leave_to_sealer(lambda: self._finish_round(batch, loop))
+            self._sealing.put(lambda: self._finish_round(batch, loop))
         else:
             self._gate.release()
             self._call_relief()
 
-    def _leave_to_sealer(self, work: Callable[[], None]) -> None:
+    def _start_sealer(self) -> None:
+        """Once; before anything waits for it, since a thread may not be to be had."""
         if self._sealer is None:
-            self._sealer = threading.Thread(target=self._seal_on, name="sqlite-sealer", daemon=True)
-            self._sealer.start()
-        self._sealing.put(work)
+            sealer = threading.Thread(target=self._seal_on, name="sqlite-sealer", daemon=True)
+            sealer.start()
+            self._sealer = sealer
 
     def _seal_on(self) -> None:
         """The body of the sealer."""

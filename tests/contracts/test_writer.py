@@ -179,3 +179,20 @@ def test_threads_and_fibers_mix(store):
 def test_a_transaction_inside_another_is_refused(store):
     with pytest.raises(RuntimeError, match="wait for itself"):
         store.transact(lambda tx: create(store, "inner"))
+
+
+def test_what_a_closed_loop_left_behind_stops_nobody(store):
+    store._writer._expected = 8
+
+    async def leave():
+        aside(lambda: create(store, "left"))
+
+    asyncio.run(leave())
+    assert create(store, "thread") == "thread"
+
+    async def story():
+        return await asyncio.wait_for(asyncio.gather(*(aside(lambda n=n: create(store, n)) for n in "ab")), 5)
+
+    store._writer._expected = 8
+    assert asyncio.run(story()) == ["a", "b"]
+    assert store.count("counter", ()) == 4
