@@ -14,42 +14,38 @@ import itertools
 import logging
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from functions.http import Edge, Held
+from functions.line import Gone, Line, Message, Receive, Send
 from functions.room import Room
 from functions.table import Found, Match
 from lib.dialects.wire import Access, Feed, Headers, Reply, Request
-from lib.errors import Invalid, Refusal, TooLarge
+from lib.errors import Refusal
 from lib.waiting import Fiber
 
 log = logging.getLogger(__name__)
 
 THREADS = 32
 """Requests that may be with the store at once. Writers wait together for one commit, so many of them are cheap."""
+READS_AT_ONCE = 2
+PATIENCE_S = 0.2
+"""Queries of a store that is near are work for the processor: more of them at once only take turns, which costs as much
+again. One that has waited so long goes ahead all the same, so that slow ones hold up nobody."""
 POLL_THREADS = 2
 """Polls that look for news at once; requests never queue behind them."""
 BRIEF_BODY_BYTES_MAX = 64 * 1024
 """A larger body takes too long to read for the event loop, whatever its route."""
-BODY_SILENCE_S = 60
-"""A body of which nothing more arrives for so long is given up."""
 FOLLOW_UP_S = 0.05
 """How long what follows replies is gathered; a client that asks again at once mostly makes it needless."""
 GRACE_S = 1
 """How long released polls may take to answer."""
 
 T = TypeVar("T")
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 _END = b""
-
-
-class Gone(Exception):
-    """The client hung up before it had sent its request whole."""
 
 
 class AsgiShell:
@@ -63,13 +59,14 @@ class AsgiShell:
         self._room: Room | None = None
         self._stop_watching: Callable[[], None] = lambda: None
         self._closing = False
+        self._reads = asyncio.Semaphore(READS_AT_ONCE)
         self._due: list[tuple[Callable[[], None], str]] = []
         # Unique enough to find one request in a log, cheap enough to make for each.
         self._run, self._serial = secrets.token_hex(3), itertools.count(1)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._http(scope, _Line(receive, send))
+            await self._http(scope, Line(receive, send))
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
@@ -114,7 +111,7 @@ class AsgiShell:
     def _in(self, pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> Awaitable[T]:
         return asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
 
-    async def _http(self, scope: Message, line: _Line) -> None:
+    async def _http(self, scope: Message, line: Line) -> None:
         match = self._edge.match(scope["method"], scope["path"])
         request = self._request(scope)
         try:
@@ -143,7 +140,7 @@ class AsgiShell:
             self._public_url or base_url(scope["scheme"], headers.get("host", "")),
         )
 
-    async def _outcome(self, request: Request, match: Match, line: _Line) -> Reply | Held:
+    async def _outcome(self, request: Request, match: Match, line: Line) -> Reply | Held:
         if type(match) is not Found:
             return self._edge.answer(request, match)
         route = match.bound.route
@@ -159,7 +156,23 @@ class AsgiShell:
             return self._edge.answer(request, match)
         if route.brief and is_near and len(request.body) <= BRIEF_BODY_BYTES_MAX:
             return await self._aside(request, match)
+        if is_near and request.method == "GET":
+            return await self._read(request, match)
         return await self._in(self._pool, self._edge.answer, request, match)
+
+    async def _read(self, request: Request, match: Match) -> Reply | Held:
+        """Answer a query, in its turn."""
+        has_turn = True
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._reads.acquire()
+        except TimeoutError:
+            has_turn = False
+        try:
+            return await self._in(self._pool, self._edge.answer, request, match)
+        finally:
+            if has_turn:
+                self._reads.release()
 
     def _aside(self, request: Request, match: Match) -> asyncio.Future[Reply | Held]:
         """Answer in this thread; where the answer waits for a commit, the loop goes on meanwhile."""
@@ -174,7 +187,7 @@ class AsgiShell:
         Fiber(work, loop).switch()
         return answered
 
-    async def _reply(self, held: Held, line: _Line) -> Reply | None:
+    async def _reply(self, held: Held, line: Line) -> Reply | None:
         """Wait for the end of a poll; None when its client went away first."""
         room, clock = self._waiting_room(), self._edge.hub.clock
         pool = self._pool if held.blocking else self._pollers
@@ -207,7 +220,7 @@ class AsgiShell:
         finally:
             timer.cancel()
 
-    async def _send(self, reply: Reply, line: _Line, request: Request) -> None:
+    async def _send(self, reply: Reply, line: Line, request: Request) -> None:
         if reply.on_sent is not None and await line.hung_up():
             return
         headers = list(encode_headers(reply.headers))
@@ -226,7 +239,7 @@ class AsgiShell:
                 return
         self._follow_up(reply, request)
 
-    async def _stream(self, body: Iterable[bytes], line: _Line, request: Request) -> bool:
+    async def _stream(self, body: Iterable[bytes], line: Line, request: Request) -> bool:
         """Send chunk by chunk, each made in the pool once the one before was taken; whether all of them went out."""
         line.watch()
         chunks = iter(body)
@@ -245,7 +258,7 @@ class AsgiShell:
         await line.send({"type": "http.response.body", "body": b""})
         return True
 
-    async def _feed(self, feed: Feed, line: _Line, request: Request) -> bool:
+    async def _feed(self, feed: Feed, line: Line, request: Request) -> bool:
         """Send what is new whenever there is, until the client goes or the server stops; whether the end went out."""
         room, bell = self._waiting_room(), asyncio.Event()
         line.on_gone(bell.set)
@@ -283,67 +296,6 @@ class AsgiShell:
             self._pool.submit(_guard_all, due)
         except RuntimeError:  # the pools are closed: the process ends
             _guard_all(due)
-
-
-class _Line:
-    """One request's side of a connection: its body, its reply, and whether the client is still there."""
-
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive = receive
-        self.send = send
-        self._watcher: asyncio.Task[None] | None = None
-
-    async def body(self, bytes_max: int, announced: str) -> bytes:
-        """The whole body. Raises TooLarge as soon as it is known to be, Invalid when it stops coming, Gone."""
-        if announced.isascii() and announced.isdecimal() and int(announced) > bytes_max:
-            raise _too_large(bytes_max)
-        chunks, size = [], 0
-        while True:
-            try:
-                async with asyncio.timeout(BODY_SILENCE_S):
-                    message = await self._receive()
-            except TimeoutError:
-                raise Invalid("", "the body did not arrive") from None
-            if message["type"] == "http.disconnect":
-                raise Gone
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > bytes_max:
-                raise _too_large(bytes_max)
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def watch(self) -> asyncio.Task[None]:
-        """Begin to notice that the client hangs up; only after the body was read, or where there is none."""
-        if self._watcher is None:
-            self._watcher = asyncio.create_task(self._until_gone())
-        return self._watcher
-
-    def on_gone(self, tell: Callable[[], None]) -> None:
-        self.watch().add_done_callback(lambda _: tell())
-
-    @property
-    def is_gone(self) -> bool:
-        return self._watcher is not None and self._watcher.done()
-
-    async def hung_up(self) -> bool:
-        """Whether the client is known to be gone, as of now: gives the watcher its turn first."""
-        self.watch()
-        await asyncio.sleep(0)
-        return self.is_gone
-
-    async def _until_gone(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-
-    def close(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
-
-
-def _too_large(bytes_max: int) -> TooLarge:
-    return TooLarge(f"a body here has at most {bytes_max} bytes")
 
 
 async def _rings(bell: asyncio.Event, seconds: float) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from functions import asgi_shell
+from functions import asgi_shell, line
 from functions.asgi_shell import AsgiShell, base_url
 from functions.http import Edge
 from lib.clock import now as wall_clock
@@ -179,6 +179,34 @@ def test_a_token_that_may_be_shown_elsewhere_never_is_in_the_loop(bench, has_vis
     assert bench.threads[1] == threading.current_thread().name
 
 
+def test_queries_take_turns_but_wait_for_no_slow_one_for_long(bench, monkeypatch):
+    monkeypatch.setattr(asgi_shell, "PATIENCE_S", 0.1)
+    gate, inside, most = threading.Event(), [0], [0]
+
+    def count(request: Request, hub: Hub) -> Reply:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        gate.wait(0.03 if request.query_string else 10)
+        inside[0] -= 1
+        return Reply(200, b"x")
+
+    bench.edge.table = table_of(Route("GET", "/x", count, "a"))
+
+    async def story() -> int:
+        await asyncio.gather(*(bench.ask(Connection(), "GET", "/x") for _ in range(6)))
+        among_quick = most[0]
+        bench.edge.table = table_of(Route("GET", "/x", lambda r, h: gate.wait(10) and Reply(200, b"slow"), "a"),
+                                    Route("GET", "/y", lambda r, h: Reply(200, b"y"), "a"))  # fmt: skip
+        slow = [bench.begin(Connection(), "/x") for _ in range(asgi_shell.READS_AT_ONCE)]
+        assert (await bench.ask(Connection(), "GET", "/y")).body == b"y"
+        assert not any(s.done() for s in slow)
+        gate.set()
+        assert [(await s).body for s in slow] == [b"slow"] * asgi_shell.READS_AT_ONCE
+        return among_quick
+
+    assert run(story()) == asgi_shell.READS_AT_ONCE
+
+
 def test_repeated_headers_are_joined(bench):
     async def story() -> None:
         connection = Connection()
@@ -234,7 +262,7 @@ def test_a_client_that_leaves_while_it_sends_gets_and_leaves_nothing(bench):
 
 
 def test_a_body_that_stops_coming_is_given_up(bench, monkeypatch):
-    monkeypatch.setattr(asgi_shell, "BODY_SILENCE_S", 0.05)
+    monkeypatch.setattr(line, "BODY_SILENCE_S", 0.05)
 
     async def story() -> None:
         connection = Connection(b"a")
