@@ -55,7 +55,7 @@ def dead() -> list[Condition]:
 ALERTS = (
     ("Tributary: the sweep stands still", stale,
      "Timeouts and the relay of events wait. See the log of the scheduler job tributary-sweep and of the function "
-     "tributary-sweep."),
+     "that it calls."),
     ("Tributary: dead letters", dead,
      "on_event could not take messages in. Look: python -m functions.admin dead-letters list (docs/pubsub.md)"),
 )  # fmt: skip

@@ -73,6 +73,9 @@ TABLE: Mapping[str, Function] = {
 }
 """What differs from the usual; a slice that has no line is deployed as usual."""
 
+CALLERS = ((ON_EVENT, "HUB_PUSH_ACCOUNTS", PUSH), (SWEEP, "HUB_SCHEDULER_ACCOUNTS", SCHEDULER))
+"""Who calls what no client calls: the slice, the setting that names its callers, their account."""
+
 
 def row(slice: str) -> Function:
     """The line of a slice."""
@@ -80,10 +83,9 @@ def row(slice: str) -> Function:
 
 
 def chosen(p: Parameters) -> tuple[Function, ...]:
-    """What is deployed: every slice, or `hub` and the closed ones, which no client calls. Also `hub` where the load
-    balancer needs it."""
+    """What is deployed: every slice, or `hub` alone. Also `hub` where the load balancer needs it."""
     if p.is_single:
-        return tuple(row(s) for s in ("hub", SWEEP, ON_EVENT))
+        return (row("hub"),)
     shared = ("hub",) if p.domain and "hub" in paths() else ()
     return tuple(row(s) for s in (*routes.SLICES, *shared))
 
@@ -110,15 +112,21 @@ def environment(f: Function, p: Parameters) -> dict[str, str]:
         # functions-framework serves as many requests at once as it has threads.
         "THREADS": str(f.concurrency),
     }
-    if f.slice in (ON_EVENT, SWEEP):
-        found["HUB_OIDC_AUDIENCE"] = f.url(p)
-        found["HUB_PUSH_ACCOUNTS" if f.slice == ON_EVENT else "HUB_SCHEDULER_ACCOUNTS"] = p.account(caller(f))
+    for slice, setting, account in CALLERS:
+        if serving(slice, p) == f:
+            found["HUB_OIDC_AUDIENCE"] = f.url(p)
+            found[setting] = p.account(account)
     return {name: value for name, value in found.items() if value}
+
+
+def serving(slice: str, p: Parameters) -> Function:
+    """The function that takes the calls of a slice: its own, or `hub` where that serves all."""
+    return row("hub" if p.is_single else slice)
 
 
 def caller(f: Function) -> str:
     """The account that calls a closed function."""
-    return PUSH if f.slice == ON_EVENT else SCHEDULER
+    return next(account for slice, _, account in CALLERS if slice == f.slice)
 
 
 def steps(p: Parameters) -> Iterator[Step]:

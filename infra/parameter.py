@@ -36,7 +36,7 @@ PARAMETERS = (
     Parameter("EMAIL", r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,251}[A-Za-z0-9]",
               "must be an e-mail address", "who is told when an alert fires"),
     Parameter("FIREBASE", _PROJECT, "must be a project id", "the Firebase project whose users are accepted too"),
-    Parameter("SINGLE", *_SWITCH, "1: one function `hub` for everything that clients ask"),
+    Parameter("SINGLE", *_SWITCH, "1: one function `hub` for everything"),
     Parameter("PITR", *_SWITCH, "1: Firestore can be read as it was at any minute of the last seven days"),
 )  # fmt: skip
 

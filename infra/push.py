@@ -66,7 +66,7 @@ def _for_agent(title: str, look: str, role: str, add: tuple[str, ...], identity:
 
 
 def _pushed(push: Push, p: Parameters) -> Ensure:
-    url = function.row(function.ON_EVENT).url(p)
+    url = function.serving(function.ON_EVENT, p).url(p)
     may_change = (
         f"--push-endpoint={url}{PATH}", f"--push-auth-service-account={p.account(PUSH)}",
         f"--push-auth-token-audience={url}", f"--ack-deadline={ACK_S}", f"--dead-letter-topic={DEAD}",

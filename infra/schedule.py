@@ -36,6 +36,6 @@ def steps(p: Parameters) -> Iterator[Step]:
     yield Part("Scheduler jobs", "; ".join(f"{job.id}: {job.help}" for job in JOBS))
     run = (
         "<PYTHON>", "-m", "infra.scheduler", p.project, p.region,
-        function.row(function.SWEEP).url(p), p.account(SCHEDULER),
+        function.serving(function.SWEEP, p).url(p), p.account(SCHEDULER),
     )  # fmt: skip
     yield Do("scheduler jobs", Command(run, feed=("gcloud", "auth", "print-access-token")))

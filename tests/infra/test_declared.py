@@ -13,6 +13,7 @@ import main
 from functions import jobs, routes
 from functions.settings import SETTINGS
 from infra import declared, function, generated, parameter, push, schedule, source
+from infra.name import PUSH, SCHEDULER
 from infra.parameter import Parameters
 from infra.step import Ensure, Look, Pick
 
@@ -60,6 +61,16 @@ def test_where_visitors_of_firebase_are_known_every_slice_may_make_their_records
     p = DEMO._replace(firebase="demo-users")
     assert {f.role(p) for f in function.chosen(p)} == {function.WRITES}
     assert {function.environment(f, p)["HUB_FIREBASE_PROJECT"] for f in function.chosen(p)} == {"demo-users"}
+
+
+def test_a_single_function_takes_the_calls_of_all_callers():
+    p = DEMO._replace(domain="", is_single=True)
+    (hub,) = function.chosen(p)
+    found = function.environment(hub, p)
+    assert hub.slice == routes.WHOLE and found["HUB_OIDC_AUDIENCE"] == hub.url(p) == found["HUB_PUBLIC_URL"]
+    assert found["HUB_PUSH_ACCOUNTS"] == p.account(PUSH) and found["HUB_SCHEDULER_ACCOUNTS"] == p.account(SCHEDULER)
+    told = repr(list(declared.steps(p)))
+    assert f"{hub.url(p)}{push.PATH}" in told and "tributary-sweep-<NUMBER>" not in told
 
 
 def test_what_is_called_is_served():
