@@ -46,6 +46,7 @@ GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 @pytest.mark.parametrize(("pieces", "answers"), [
     ([GET], [OK]),
     ([GET, GET, GET], [OK, OK, OK]),
+    ([GET + GET + GET], [OK, OK, OK]),
     ([GET[:10], GET[10:]], [OK]),
     ([b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9000\r\n\r\n", *[b"x" * 1000] * 9, GET], [OK, OK]),
     ([b"GET / HTTP/1.1\r\n", *[b"A: " + b"a" * 900 + b"\r\n"] * 3], [BAD]),
