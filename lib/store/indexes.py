@@ -235,11 +235,65 @@ TELEMETRY = Collection(
     ttl=Ttl("ts", timedelta(days=14)),  # kernelci.md 9, TELEMETRY_TTL_SECONDS
 )
 
+# Submissions of KCIDB, by the digest of their JSON; the text is in the body, or in parts under `<id>-<n>`.
+SUBMISSION = Collection(
+    "submission",
+    fields=(Field("origins", _TS), Field("state", _T), Field("received_at", _AT)),
+    shapes=(
+        *_each(("origins", "state"), _RECEIVED),
+        Shape(("origins", "state"), ("-received_at",)),
+        *_each(("origins", "state"), ("-received_at",)),
+    ),
+)
+SUBMISSION_PART = Collection("submission_part", fields=())
+
+# Log excerpts by the digest of their JSON: one of sixteen kilobytes is told by every test of a job.
+EXCERPT = Collection("excerpt", fields=())
+
+_CHANGED = ("changed_at",)
+
+
+def _report(kind: str, fields: tuple[Field, ...] = (), shapes: tuple[Shape, ...] = ()) -> Collection:
+    """A kind of KCIDB's objects as merged (`lib/domain/report.py`): exports go along `changed_at`."""
+    shared = (Field("conflicted", _T), Field("origin", _T, "object.origin"), Field("changed_at", _AT))
+    every = _each(("origin", "conflicted"), _CHANGED)
+    return Collection(f"kcidb_{kind}", fields=(*fields, *shared), shapes=(*shapes, *every))
+
+
+def _object(name: str, type: Type = _T, path: str = "") -> Field:
+    return Field(name, type, f"object.{path or name}")
+
+
+_STARTED, _NEWEST = ("start_time",), ("-start_time",)
+
+CHECKOUT = _report(
+    "checkout",
+    (
+        _object("git_commit_hash"), _object("git_repository_url"), _object("git_repository_branch"),
+        _object("tree_name"), _object("start_time"),
+    ),
+    (
+        *_each(("git_commit_hash", "git_repository_url", "git_repository_branch", "tree_name", "origin"), _STARTED),
+        *_each(("git_commit_hash", "git_repository_url", "git_repository_branch", "tree_name", "origin"), _NEWEST),
+    ),
+)  # fmt: skip
+BUILD = _report("build", (_object("checkout_id"),))
+TEST = _report(
+    "test",
+    (
+        _object("build_id"), _object("compatible", _TS, "environment.compatible"), _object("path"),
+        _object("platform", _T, "environment.misc.platform"), _object("start_time"),
+    ),
+    (*_each(("compatible", "path", "platform", "origin"), _STARTED), *_each(("path", "platform"), _NEWEST)),
+)  # fmt: skip
+ISSUE = _report("issue", (_object("issue_id", path="id"),))
+INCIDENT = _report("incident", (_object("test_id"), _object("build_id"), _object("issue_id")))
+
 COLLECTIONS: Mapping[str, Collection] = {
     c.name: c
     for c in (
         NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM, MANIFEST, MANIFEST_PART,
-        KV, TELEMETRY,
+        KV, TELEMETRY, SUBMISSION, SUBMISSION_PART, EXCERPT, CHECKOUT, BUILD, TEST, ISSUE, INCIDENT,
     )
 }  # fmt: skip
 

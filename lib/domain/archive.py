@@ -1,0 +1,81 @@
+"""The archive: reads reports (kcidb.md 4.1). Every verb that shows one, or what hangs from it, reads through here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lib.domain.report import COLLECTION, Fields, Key, is_lifted
+from lib.store.indexes import cut
+from lib.store.port import Body, Doc, Scan, Store, Where
+
+KEYS_AT_ONCE = 30
+"""Parents whose children one scan finds (`IN_VALUES_MAX` of the store's port)."""
+
+CHILDREN: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "checkouts": (("builds", "checkout_id"),),
+    "builds": (("tests", "build_id"), ("incidents", "build_id")),
+    "tests": (("incidents", "test_id"),),
+    "issues": (("incidents", "issue_id"),),
+    "incidents": (),
+}
+"""Of each kind, the kinds that hang from it and the field by which they name it."""
+
+
+@dataclass(slots=True)
+class Archive:
+    """Reads stored reports."""
+
+    store: Store
+
+    def load(self, key: Key) -> Body | None:
+        """The stored body of a report (`report.py`), None when there is none."""
+        doc = self.store.load(COLLECTION[key.kind], key.store_key)
+        return None if doc is None else doc.body
+
+    def load_many(self, keys: Sequence[Key]) -> list[Body | None]:
+        """The stored bodies of reports of one kind."""
+        if not keys:
+            return []
+        docs = self.store.load_many(COLLECTION[keys[0].kind], [key.store_key for key in keys])
+        return [None if doc is None else doc.body for doc in docs]
+
+    def find(self, kind: str, where: tuple[Where, ...], order: str = "", page: int = 1000) -> Iterator[Doc]:
+        """The reports that meet all conditions, page by page."""
+        after = None
+        while True:
+            found = self.store.find(COLLECTION[kind], Scan(where, order, page, after))
+            yield from found.docs
+            after = found.next
+            if after is None:
+                return
+
+    def children(self, kind: str, field: str, ids: Iterable[str]) -> Iterator[Doc]:
+        """The reports of a kind that name one of these ids in a field, as `CHILDREN` has it."""
+        wanted = list(dict.fromkeys(ids))
+        for at in range(0, len(wanted), KEYS_AT_ONCE):
+            some = wanted[at : at + KEYS_AT_ONCE]
+            # Long ids are indexed by their beginning only.
+            for doc in self.find(kind, (Where(field, "in", tuple(dict.fromkeys(map(cut, some)))),)):
+                if doc.body["object"].get(field) in some:
+                    yield doc
+
+    def whole(self, views: Sequence[Fields]) -> list[Fields]:
+        """The views with their excerpts put back, each excerpt read once."""
+        digests = {v["log_excerpt"]["sha256"] for v in views if is_lifted(v.get("log_excerpt"))}
+        if not digests:
+            return list(views)
+        texts = self._texts(sorted(digests))
+        return [_filled(view, texts) for view in views]
+
+    def _texts(self, digests: Sequence[str]) -> dict[str, str]:
+        docs = self.store.load_many("excerpt", digests)
+        return {doc.key: doc.body["text"] for doc in docs if doc is not None}
+
+
+def _filled(view: Fields, texts: Mapping[str, Any]) -> Fields:
+    excerpt = view.get("log_excerpt")
+    if not is_lifted(excerpt):
+        return view
+    return {**view, "log_excerpt": texts[excerpt["sha256"]]}  # type: ignore[index]
