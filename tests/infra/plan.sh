@@ -678,6 +678,10 @@ compare 'no index of submission_part.* alone' fields '{"where": {"name": "projec
 either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=submission_part --disable-indexes --async
 compare 'index of submission_part.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission_part/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=submission_part --index=order=ascending --async
+compare 'no index of revocation.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/revocation/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=revocation --disable-indexes --async
+compare 'index of revocation.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/revocation/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
+either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=revocation --index=order=ascending --async
 compare 'no index of excerpt.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/excerpt/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
 either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=excerpt --disable-indexes --async
 compare 'index of excerpt.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/excerpt/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
