@@ -6,12 +6,14 @@ Its stored body:
     object          the view: schema 5.3 in normal form; a long `log_excerpt` is a reference (`is_lifted`)
     by              [rank, verdict, source] of every field's value, where `except` does not say otherwise
     except          [[field, rank, verdict, source], …], sorted by field; absent when empty
-    lost            {field: [[value, rank, verdict, source], …]} of other values, greatest first; absent when empty
+    lost            {field: [[value, rank, verdict, source], …]} of other values, greatest first; absent when empty.
+                    Of a value of more than LOST_BYTES_MAX: [key, rank, verdict, source, head, sha256], its `Mark`
     more            [field, …] of which still others were cut; absent when empty
     first_received, last_received   of the distinct submissions that hold it (canonical texts)
     changed_at      when the stored report last changed: of this store, not of the submissions
     conflicted      the origin, when there is anything in `lost`; else absent
-    node            of a report that a node of the hub tells of too: see `project`
+    node            {"id", "rev"} of the node of the hub that tells of it, and when submissions do so too: "fields",
+                    the node's copy, and "base", the report without it. Without "base" the node alone tells of it
 
 A field is a top-level name, or `environment.comment`, `culprit.code` …. A source is a submission's id, or `node:<id>`.
 """
@@ -21,6 +23,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from lib.domain.canonical import canonical
+from lib.domain.report_join import grow, of_copy, open_state
+from lib.domain.report_node import Told, is_projected_only, split, unite
+from lib.domain.report_order import HEAD_BYTES, rank_of, verdict_of
+from lib.domain.report_view import Conflict, Cut, conflicts, provenance, union_misc
+from lib.store.port import Body
+
+__all__ = [
+    "COLLECTION", "EXCERPT_CHARS_INLINE", "KINDS", "SINGULAR", "Body", "Conflict", "Cut", "Fields", "Key", "absorb",
+    "conflicts", "is_lifted", "is_projected_only", "join", "key_of", "lift", "project", "provenance", "union_misc",
+]  # fmt: skip
 
 KINDS = ("checkouts", "builds", "tests", "issues", "incidents")
 """The lists of a submission, parents first."""
@@ -62,3 +76,54 @@ def is_lifted(value: object) -> bool:
     """Whether a `log_excerpt` is a reference `{"sha256", "chars", "head"}` to the collection `excerpt`: digest of its
     canonical JSON, its length in characters, and the first 256 bytes of that JSON, as Latin-1."""
     return isinstance(value, dict)
+
+
+def lift(fields: Fields) -> tuple[Fields, str | None]:
+    """A copy with its log excerpt, where that is long, as the reference to it; and the text to be stored so."""
+    text = fields.get("log_excerpt")
+    if not isinstance(text, str) or len(text) <= EXCERPT_CHARS_INLINE:
+        return fields, None
+    written = canonical(text)
+    head = written[:HEAD_BYTES].decode("latin-1")
+    reference = {"sha256": hashlib.sha256(written).hexdigest(), "chars": len(text), "head": head}
+    return {**fields, "log_excerpt": reference}, text
+
+
+def absorb(kind: str, body: Body | None, fields: Fields, source: str, at: str, *, rank: int | None = None) -> Body:
+    """A report after one more copy; the same object when nothing changes. `changed_at` is left to the caller.
+
+    `fields` are in normal form and lifted; `source` is the submission, `at` (canonical text) when that was first
+    received; `rank` is what the copy claims, unless given.
+    """
+    by = (rank_of(fields) if rank is None else rank, verdict_of(kind, fields), source)
+    if body is None:
+        return {"object": fields, "by": list(by), "first_received": at, "last_received": at}
+    if "node" not in body:
+        return grow(kind, body, of_copy(kind, fields, by, at))
+    base, told = split(body)
+    grown = absorb(kind, base, fields, source, at, rank=rank)
+    return body if grown is base else unite(kind, grown, told)
+
+
+def join(kind: str, a: Body, b: Body) -> Body:
+    """The report that knows what both know; `a` itself when that knows all. `absorb` is the join with one copy."""
+    if "node" not in a and "node" not in b:
+        return grow(kind, a, open_state(kind, b))
+    (base, told), (other, also_told) = split(a), split(b)
+    joined = join(kind, base, other) if base and other else base or other
+    newest = max(filter(None, (told, also_told)), key=Told.age)
+    return a if joined is base and newest is told else unite(kind, joined, newest)
+
+
+def project(kind: str, body: Body | None, fields: Fields, node_id: str, rev: int, at: str) -> Body:
+    """A report that a node of the hub tells of as well, at its `rev`; the same object when that is no news.
+
+    What the newest rev tells, with that rev for its rank, stands for all that nodes told before: of several nodes the
+    one of the greatest rev counts, then that of the greatest id. `at` (canonical text) counts while the node alone
+    tells of the report.
+    """
+    base, told = (None, None) if body is None else split(body)
+    newest = Told(rev, node_id, fields, at)
+    if body is not None and told is not None and told.age() >= newest.age():
+        return body
+    return unite(kind, base, newest)

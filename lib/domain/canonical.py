@@ -1,0 +1,66 @@
+"""Canonical JSON: one text for each value, so that digests and orders of values mean something (kcidb.md 2.3).
+
+Keys are sorted by code point; nothing stands between the tokens; characters outside ASCII are written as they are; a
+whole number has no fraction (`600.0` is `600`) where a float holds it exactly. Other numbers are the shortest text that
+reads back to the same float, in orjson's spelling.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+EXACT_MAX = 2**53
+"""Below it, every whole number is a float and every whole float one number."""
+
+_ORJSON_INT_MIN, _ORJSON_INT_MAX = -(2**63), 2**64 - 1
+
+
+def canonical(value: Any) -> bytes:
+    """The canonical JSON of a value, integers of any size included. The value's texts can be encoded as UTF-8."""
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return orjson.dumps(_with_large(plain(value)), option=orjson.OPT_SORT_KEYS)
+    # A whole float ends in `.0`. A text may hold that too, which costs a walk and changes nothing.
+    if b".0" in text and (b".0," in text or b".0}" in text or b".0]" in text or text.endswith(b".0")):
+        return orjson.dumps(plain(value), option=orjson.OPT_SORT_KEYS)
+    return text
+
+
+def digest(value: Any) -> str:
+    """The SHA-256 of a value's canonical JSON, in lower-case hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def plain(value: Any) -> Any:
+    """The value with its whole floats as integers (kcidb.md 2.3, step 4). What needs no change is not copied."""
+    kind = type(value)
+    if kind is float:
+        return int(value) if -EXACT_MAX < value < EXACT_MAX and value.is_integer() else value
+    if kind is not dict and kind is not list:
+        return value
+    changed: Any = None
+    for key, item in value.items() if kind is dict else enumerate(value):
+        if type(item) in _CHANGEABLE:
+            new = plain(item)
+            if new is not item:
+                changed = changed or value.copy()
+                changed[key] = new
+    return changed or value
+
+
+_CHANGEABLE = (float, dict, list)
+
+
+def _with_large(value: Any) -> Any:
+    """The value with the integers that orjson does not write as texts that it takes as they are."""
+    if isinstance(value, dict):
+        return {key: _with_large(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_large(item) for item in value]
+    if type(value) is int and not _ORJSON_INT_MIN <= value <= _ORJSON_INT_MAX:
+        return orjson.Fragment(str(value))
+    return value
