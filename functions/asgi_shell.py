@@ -154,7 +154,9 @@ class AsgiShell:
         is_near = self._edge.hub.store.is_near and (route.access is Access.PUBLIC or not self._edge.hub.has_visitors)
         if route.quick and is_near:
             return self._edge.answer(request, match)
-        if route.brief and is_near and len(request.body) <= BRIEF_BODY_BYTES_MAX:
+        # What is packed may be of any size once it is unpacked.
+        is_small = len(request.body) <= BRIEF_BODY_BYTES_MAX and "content-encoding" not in headers
+        if route.brief and is_near and is_small:
             return await self._aside(request, match)
         if is_near and request.method == "GET":
             return await self._read(request, match)

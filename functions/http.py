@@ -143,6 +143,8 @@ class Edge:
             raise Unauthenticated
         if (robot := self._robots.admit(token, access, request.now)) is not None:
             return robot
+        if access is Access.SUBMITTER and (actor := self.hub.submitters.actor_of(token, request.now)) is not None:
+            return actor
         actor = self.hub.accounts.actor_of(token, request.now) if access is not Access.PUSH else None
         if actor is None:
             raise Unauthenticated

@@ -102,6 +102,17 @@ class PlainAuth:
             return None
         return {"sub": parts[1]} if parts[2] == "never" or float(parts[2]) > now.timestamp() else None
 
+    def vouch(self, origins: Sequence[str], now: datetime, expires_s: int, name: str) -> str:
+        claims = {"origin": list(origins), "jti": name}
+        return f"submitter-token.{json.dumps([now.timestamp() + expires_s, claims]).encode().hex()}"
+
+    def vouched(self, token: str, now: datetime) -> Claims | None:
+        kind, _, packed = token.partition(".")
+        if kind != "submitter-token":
+            return None
+        ends, claims = json.loads(bytes.fromhex(packed))
+        return {**claims, "origin": tuple(claims["origin"])} if now.timestamp() < ends else None
+
     def seal(self, purpose: Purpose, claims: Claims, now: datetime, expires_s: int) -> str:
         return f"{purpose}-token.{json.dumps([now.timestamp() + expires_s, claims]).encode().hex()}"
 

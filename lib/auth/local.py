@@ -9,7 +9,7 @@ import base64
 import hashlib
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -32,6 +32,7 @@ BCRYPT_BYTES_MAX = 72
 # OWASP's first choice for argon2id; argon2-cffi's own defaults take 64 MiB, too much for a small function.
 TIME_COST, MEMORY_KIB, LANES = 2, 19 * 1024, 1
 _NO_ISSUER_CLOCK: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "require": ["sub", "aud"]}
+_ORIGINS: Options = {**_NO_ISSUER_CLOCK, "verify_aud": False, "require": ["exp", "origin"]}
 
 
 class _Known(NamedTuple):
@@ -87,19 +88,16 @@ class LocalAuth:
         return jwt.encode(claims, self._keys[0], self._algorithm)
 
     def check(self, token: str, now: datetime) -> Claims | None:
-        if len(token) > TOKEN_CHARS_MAX:
-            return None
-        # The digest, not the token, is the key, so that no memory dump holds a list of tokens.
-        digest = hashlib.sha256(_bytes(token)).digest()
-        known = self._known.get(digest)
-        if known is None:
-            known = self._verified(token)
-            if known is None:
-                return None
-            if len(self._known) >= KNOWN_MAX:
-                self._known.clear()
-            self._known[digest] = known
-        return known.claims if known.begins <= now.timestamp() < known.ends else None
+        known = self._genuine(token, self._verified, b"")
+        return known.claims if known is not None and known.begins <= now.timestamp() < known.ends else None
+
+    def vouch(self, origins: Sequence[str], now: datetime, expires_s: int, name: str) -> str:
+        claims = {"origin": list(origins), "jti": name, "exp": int(now.timestamp()) + expires_s}
+        return jwt.encode(claims, self._keys[0], self._algorithm)
+
+    def vouched(self, token: str, now: datetime) -> Claims | None:
+        known = self._genuine(token, self._submitter, b"submitter:")
+        return known.claims if known is not None and known.begins <= now.timestamp() < known.ends else None
 
     def seal(self, purpose: Purpose, claims: Claims, now: datetime, expires_s: int) -> str:
         ends = int(now.timestamp()) + expires_s
@@ -117,6 +115,35 @@ class LocalAuth:
             return claims if now.timestamp() < _instant(claims.get("exp"), 0.0) else None
         except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
             return None
+
+    def _genuine(self, token: str, verify: Callable[[str], _Known | None], sort: bytes) -> _Known | None:
+        """What `verify` makes of a token, remembered for every token that is genuine."""
+        if len(token) > TOKEN_CHARS_MAX:
+            return None
+        # The digest, not the token, is the key, so that no memory dump holds a list of tokens.
+        digest = hashlib.sha256(sort + _bytes(token)).digest()
+        known = self._known.get(digest)
+        if known is None:
+            known = verify(token)
+            if known is None:
+                return None
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            self._known[digest] = known
+        return known
+
+    def _submitter(self, token: str) -> _Known | None:
+        """The token if one of the keys signed it and it names origins. Whom it was made for does not matter: unified
+        tokens are good for several services (kcidb.md 3.3)."""
+        for key in self._keys:
+            try:
+                claims = jwt.decode(token, key, algorithms=[self._algorithm], options=_ORIGINS)
+                begins, ends = _instant(claims.get("nbf"), 0.0), _instant(claims["exp"], 0.0)
+                origins = _names(claims["origin"])
+            except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
+                continue
+            return _Known({**claims, "origin": origins}, begins, ends)
+        return None
 
     def _verified(self, token: str) -> _Known | None:
         """The token if one of the keys signed it and its claims are well formed."""
@@ -139,6 +166,14 @@ def _audience(purpose: Purpose) -> str:
 def _bytes(text: str) -> bytes:
     """UTF-8, whatever a client sent: a lone surrogate must not be an error."""
     return text.encode("utf-8", "surrogatepass")
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """The texts of a claim that is one or a list of them. Raises ValueError for anything else."""
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) and name for name in names):
+        raise ValueError("not a list of names")
+    return tuple(names)
 
 
 def _instant(value: object, absent: float) -> float:

@@ -6,7 +6,7 @@ verify what others signed, with certificates that are fetched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -37,6 +37,14 @@ class Auth(Protocol):
 
     def check(self, token: str, now: datetime) -> Claims | None:
         """The claims of a token that is genuine and in force, else None. Never raises for what a client sent."""
+
+    def vouch(self, origins: Sequence[str], now: datetime, expires_s: int, name: str) -> str:
+        """A signed token of one who may submit for these origins (kcidb.md 3.5); `name` is its id, by which it can be
+        revoked."""
+
+    def vouched(self, token: str, now: datetime) -> Claims | None:
+        """The claims of a token that names origins to submit for: genuine, in force, and with an end; `origin` is a
+        tuple of names. Else None. Never raises for what a client sent."""
 
     def seal(self, purpose: Purpose, claims: Claims, now: datetime, expires_s: int) -> str:
         """A signed token of these claims for one purpose; it is no session token, nor good for another purpose."""

@@ -113,11 +113,13 @@ class Feed:
 
 
 class Access(Enum):
-    """Who may use a route. Anything stricter (who may edit which record) is the domain's. `SCHEDULER` and `PUSH` are
+    """Who may use a route. Anything stricter (who may edit which record) is the domain's. `SUBMITTER` is
+    who has a token that names origins, or a user. `SCHEDULER` and `PUSH` are
     service accounts of the cloud, known by their OpenID Connect tokens."""
 
     PUBLIC = "any"
     USER = "user"
+    SUBMITTER = "submitter or user"
     VERIFIED = "verified"
     SUPER = "super"
     SCHEDULER = "super or scheduler"

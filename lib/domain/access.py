@@ -20,6 +20,17 @@ class Actor:
     is_superuser: bool = False
     is_verified: bool = False
     groups: frozenset[str] = field(default_factory=frozenset)
+    origins: frozenset[str] = field(default_factory=frozenset)
+    """Whose results a submitter's token may tell (kcidb.md 2.5)."""
+
+
+ORIGIN_GROUP = "kcidb:origin:"
+"""Begins the name of a group whose members may submit for an origin."""
+
+
+def may_submit(actor: Actor, origin: str) -> bool:
+    """Whether the actor may tell results of this origin: a superuser, whose token says so, or a member of its group."""
+    return actor.is_superuser or origin in actor.origins or ORIGIN_GROUP + origin in actor.groups
 
 
 def may_edit(actor: Actor, node: Node) -> bool:

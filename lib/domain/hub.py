@@ -20,6 +20,7 @@ from lib.domain.manifest import Manifests
 from lib.domain.relay import Relay
 from lib.domain.retention import Retention
 from lib.domain.search import Searcher
+from lib.domain.submitter import Submitters
 from lib.domain.subscription import Subscriptions
 from lib.domain.telemetry import EVENTS_READ_MAX, Telemetry
 from lib.domain.visitor import Guests
@@ -76,6 +77,7 @@ class Hub:
         self.has_visitors = visitors is not None
         if visitors is not None:
             self.accounts.vouch = Guests(store, ids, visitors).vouch
+        self.submitters = Submitters(store, auth, ids)
         self.letters = Letters(self.accounts, auth, post)
         self.pairs = Pairs(store)
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)

@@ -247,6 +247,9 @@ SUBMISSION = Collection(
 )
 SUBMISSION_PART = Collection("submission_part", fields=())
 
+# Tokens of submitters that are good no more, by the digest of their name.
+REVOCATION = Collection("revocation", fields=())
+
 # Log excerpts by the digest of their JSON: one of sixteen kilobytes is told by every test of a job.
 EXCERPT = Collection("excerpt", fields=())
 
@@ -293,7 +296,7 @@ COLLECTIONS: Mapping[str, Collection] = {
     c.name: c
     for c in (
         NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM, MANIFEST, MANIFEST_PART,
-        KV, TELEMETRY, SUBMISSION, SUBMISSION_PART, EXCERPT, CHECKOUT, BUILD, TEST, ISSUE, INCIDENT,
+        KV, TELEMETRY, SUBMISSION, SUBMISSION_PART, REVOCATION, EXCERPT, CHECKOUT, BUILD, TEST, ISSUE, INCIDENT,
     )
 }  # fmt: skip
 

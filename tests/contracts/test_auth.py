@@ -225,3 +225,36 @@ def test_only_our_own_key_seals(auth):
 )
 def test_what_was_not_sealed_is_none_and_never_an_error(auth, token):
     assert auth.unseal("verify", token, NOW) is None
+
+
+def test_a_submitters_token_names_its_origins_and_ends(auth):
+    token = auth.vouch(["a", "b"], NOW, 60, "lab-1")
+    claims = auth.vouched(token, NOW)
+    assert claims["origin"] == ("a", "b") and claims["jti"] == "lab-1"
+    assert auth.vouched(token, NOW + timedelta(seconds=61)) is None
+    assert auth.check(token, NOW) is None, "it is no session"
+
+
+@pytest.mark.parametrize("key", [KEY, SECOND])
+def test_submitters_tokens_of_other_mints_are_taken(auth, key):
+    ends = int(NOW.timestamp()) + 60
+    for more in ({}, {"sub": "x", "email": "a@b", "permissions": ["submit"]}, {"aud": ["elsewhere"]}):
+        token = jwt.encode({"origin": "a", "exp": ends, **more}, key, "HS256")
+        assert auth.vouched(token, NOW)["origin"] == ("a",)
+
+
+@pytest.mark.parametrize("claims", [
+    {"exp": 4e9}, {"origin": "a"}, {"origin": "", "exp": 4e9}, {"origin": [], "exp": 4e9}, {"origin": [1], "exp": 4e9},
+    {"origin": {"a": 1}, "exp": 4e9}, {"origin": "a", "exp": "soon"}, {"origin": "a", "exp": True},
+    {"origin": "a", "exp": 4e9, "nbf": 3e9},
+])  # fmt: skip
+def test_what_is_no_submitters_token(auth, claims):
+    assert auth.vouched(jwt.encode(claims, KEY, "HS256"), NOW) is None
+
+
+def test_a_submitters_token_of_another_key_is_none(auth):
+    claims = {"origin": "a", "exp": 4e9}
+    for token in (jwt.encode(claims, "x" * 32, "HS256"), "", "a.b.c", "x" * 10_000):
+        assert auth.vouched(token, NOW) is None
+    unsigned = jwt.encode(claims, None, "none")
+    assert auth.vouched(unsigned, NOW) is None

@@ -604,498 +604,108 @@ missing && run gcloud firestore indexes composite create '--database=(default)' 
 compare 'index kcidb_incident (conflicted ascending, changed_at ascending, key ascending)' indexes '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/indexes/*", "queryScope": "COLLECTION", "fields": [{"fieldPath": "conflicted", "order": "ASCENDING"}, {"fieldPath": "changed_at", "order": "ASCENDING"}, {"fieldPath": "key", "order": "ASCENDING"}, {"fieldPath": "__name__", "order": "ASCENDING"}]}}' -
 missing && run gcloud firestore indexes composite create '--database=(default)' --collection-group=kcidb_incident --query-scope=collection --field-config=field-path=conflicted,order=ascending --field-config=field-path=changed_at,order=ascending --field-config=field-path=key,order=ascending --async
 look fields firestore indexes fields list '--database=(default)'
+compare 'no index of node.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=node --disable-indexes --async
 compare 'index of node.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=node --index=order=ascending --async
-compare 'no index of node.parent alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/parent"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parent '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.ancestors alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/ancestors"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update ancestors '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.treeid alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/treeid"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update treeid '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.commit alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/commit"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update commit '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.artifact_urls alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/artifact_urls"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update artifact_urls '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.due_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/due_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update due_at '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.holdoff alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/holdoff"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update holdoff '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.group alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/group"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update group '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.name alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/name"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update name '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.path alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/path"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update path '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.branch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/branch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update branch '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.tree alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/tree"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tree '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.platform alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/platform"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update platform '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.runtime alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/runtime"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update runtime '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.submitter alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/submitter"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update submitter '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.owner alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/owner"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update owner '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.retry_counter alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/retry_counter"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update retry_counter '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.pending alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/pending"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update pending '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.state alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/state"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update state '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.result alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/result"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update result '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.kind alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/kind"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update kind '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.processed_by_kcidb_bridge alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/processed_by_kcidb_bridge"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update processed_by_kcidb_bridge '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.created alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/created"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update created '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.updated alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/updated"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update updated '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.timeout alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/timeout"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update timeout '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.received_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/received_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update received_at '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=node --disable-indexes --async
-compare 'no index of node.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/node/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=node --disable-indexes --async
+compare 'no index of user.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=user --disable-indexes --async
 compare 'index of user.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=user --index=order=ascending --async
-compare 'no index of user.username alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/username"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update username '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.email_folded alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/email_folded"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update email_folded '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.email alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/email"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update email '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.group_names alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/group_names"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update group_names '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.is_active alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/is_active"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update is_active '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.is_superuser alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/is_superuser"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update is_superuser '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.is_verified alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/is_verified"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update is_verified '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.received_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/received_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update received_at '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=user --disable-indexes --async
-compare 'no index of user.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/user/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=user --disable-indexes --async
+compare 'no index of group.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/group/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=group --disable-indexes --async
 compare 'index of group.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/group/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=group --index=order=ascending --async
-compare 'no index of group.name alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/group/fields/name"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update name '--database=(default)' --collection-group=group --disable-indexes --async
-compare 'no index of group.received_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/group/fields/received_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update received_at '--database=(default)' --collection-group=group --disable-indexes --async
-compare 'no index of group.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/group/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=group --disable-indexes --async
-compare 'no index of group.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/group/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=group --disable-indexes --async
-compare 'no index of group.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/group/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=group --disable-indexes --async
-compare 'no index of group.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/group/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=group --disable-indexes --async
-compare 'no index of group.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/group/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=group --disable-indexes --async
-compare 'no index of group.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/group/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=group --disable-indexes --async
+compare 'no index of unique.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/unique/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=unique --disable-indexes --async
 compare 'index of unique.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/unique/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=unique --index=order=ascending --async
-compare 'no index of unique.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/unique/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=unique --disable-indexes --async
-compare 'no index of unique.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/unique/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=unique --disable-indexes --async
-compare 'no index of unique.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/unique/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=unique --disable-indexes --async
-compare 'no index of unique.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/unique/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=unique --disable-indexes --async
-compare 'no index of unique.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/unique/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=unique --disable-indexes --async
-compare 'no index of unique.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/unique/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=unique --disable-indexes --async
+compare 'no index of subscription.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=subscription --disable-indexes --async
 compare 'index of subscription.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=subscription --index=order=ascending --async
-compare 'no index of subscription.user alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/user"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update user '--database=(default)' --collection-group=subscription --disable-indexes --async
-compare 'no index of subscription.channel alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/channel"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update channel '--database=(default)' --collection-group=subscription --disable-indexes --async
-compare 'no index of subscription.last_poll_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/last_poll_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update last_poll_at '--database=(default)' --collection-group=subscription --disable-indexes --async
-compare 'no index of subscription.received_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/received_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update received_at '--database=(default)' --collection-group=subscription --disable-indexes --async
-compare 'no index of subscription.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=subscription --disable-indexes --async
-compare 'no index of subscription.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=subscription --disable-indexes --async
-compare 'no index of subscription.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=subscription --disable-indexes --async
-compare 'no index of subscription.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=subscription --disable-indexes --async
-compare 'no index of subscription.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=subscription --disable-indexes --async
-compare 'no index of subscription.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/subscription/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=subscription --disable-indexes --async
+compare 'no index of counter.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/counter/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=counter --disable-indexes --async
 compare 'index of counter.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/counter/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=counter --index=order=ascending --async
-compare 'no index of counter.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/counter/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=counter --disable-indexes --async
-compare 'no index of counter.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/counter/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=counter --disable-indexes --async
-compare 'no index of counter.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/counter/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=counter --disable-indexes --async
-compare 'no index of counter.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/counter/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=counter --disable-indexes --async
-compare 'no index of counter.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/counter/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=counter --disable-indexes --async
-compare 'no index of counter.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/counter/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=counter --disable-indexes --async
+compare 'no index of event.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=event --disable-indexes --async
 compare 'index of event.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=event --index=order=ascending --async
-compare 'no index of event.node_id alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/node_id"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update node_id '--database=(default)' --collection-group=event --disable-indexes --async
-compare 'no index of event.channel alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/channel"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update channel '--database=(default)' --collection-group=event --disable-indexes --async
-compare 'no index of event.at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update at '--database=(default)' --collection-group=event --disable-indexes --async
-compare 'no index of event.seq alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/seq"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update seq '--database=(default)' --collection-group=event --disable-indexes --async
-compare 'no index of event.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=event --disable-indexes --async
-compare 'no index of event.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=event --disable-indexes --async
-compare 'no index of event.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=event --disable-indexes --async
-compare 'no index of event.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=event --disable-indexes --async
-compare 'no index of event.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=event --disable-indexes --async
 compare 'no index of event.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
 either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=event --disable-indexes --async
-compare 'no index of event.todo_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/event/fields/todo_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update todo_at '--database=(default)' --collection-group=event --disable-indexes --async
+compare 'no index of outbox.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/outbox/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=outbox --disable-indexes --async
 compare 'index of outbox.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/outbox/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=outbox --index=order=ascending --async
-compare 'no index of outbox.at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/outbox/fields/at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update at '--database=(default)' --collection-group=outbox --disable-indexes --async
-compare 'no index of outbox.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/outbox/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=outbox --disable-indexes --async
-compare 'no index of outbox.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/outbox/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=outbox --disable-indexes --async
-compare 'no index of outbox.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/outbox/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=outbox --disable-indexes --async
-compare 'no index of outbox.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/outbox/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=outbox --disable-indexes --async
-compare 'no index of outbox.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/outbox/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=outbox --disable-indexes --async
-compare 'no index of outbox.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/outbox/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=outbox --disable-indexes --async
+compare 'no index of idempotency.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/idempotency/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=idempotency --disable-indexes --async
 compare 'index of idempotency.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/idempotency/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=idempotency --index=order=ascending --async
-compare 'no index of idempotency.expires_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/idempotency/fields/expires_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expires_at '--database=(default)' --collection-group=idempotency --disable-indexes --async
-compare 'no index of idempotency.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/idempotency/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=idempotency --disable-indexes --async
-compare 'no index of idempotency.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/idempotency/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=idempotency --disable-indexes --async
-compare 'no index of idempotency.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/idempotency/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=idempotency --disable-indexes --async
-compare 'no index of idempotency.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/idempotency/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=idempotency --disable-indexes --async
-compare 'no index of idempotency.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/idempotency/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=idempotency --disable-indexes --async
 compare 'no index of idempotency.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/idempotency/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
 either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=idempotency --disable-indexes --async
+compare 'no index of item.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=item --disable-indexes --async
 compare 'index of item.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=item --index=order=ascending --async
-compare 'no index of item.list alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/list"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update list '--database=(default)' --collection-group=item --disable-indexes --async
-compare 'no index of item.leased_until alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/leased_until"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update leased_until '--database=(default)' --collection-group=item --disable-indexes --async
-compare 'no index of item.received_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/received_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update received_at '--database=(default)' --collection-group=item --disable-indexes --async
-compare 'no index of item.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=item --disable-indexes --async
-compare 'no index of item.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=item --disable-indexes --async
-compare 'no index of item.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=item --disable-indexes --async
-compare 'no index of item.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=item --disable-indexes --async
-compare 'no index of item.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=item --disable-indexes --async
 compare 'no index of item.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/item/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
 either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=item --disable-indexes --async
+compare 'no index of manifest.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=manifest --disable-indexes --async
 compare 'index of manifest.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=manifest --index=order=ascending --async
-compare 'no index of manifest.line alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/line"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update line '--database=(default)' --collection-group=manifest --disable-indexes --async
-compare 'no index of manifest.at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update at '--database=(default)' --collection-group=manifest --disable-indexes --async
-compare 'no index of manifest.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=manifest --disable-indexes --async
-compare 'no index of manifest.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=manifest --disable-indexes --async
-compare 'no index of manifest.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=manifest --disable-indexes --async
-compare 'no index of manifest.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=manifest --disable-indexes --async
-compare 'no index of manifest.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=manifest --disable-indexes --async
-compare 'no index of manifest.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=manifest --disable-indexes --async
+compare 'no index of manifest_part.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=manifest_part --disable-indexes --async
 compare 'index of manifest_part.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=manifest_part --index=order=ascending --async
-compare 'no index of manifest_part.expires_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/expires_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expires_at '--database=(default)' --collection-group=manifest_part --disable-indexes --async
-compare 'no index of manifest_part.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=manifest_part --disable-indexes --async
-compare 'no index of manifest_part.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=manifest_part --disable-indexes --async
-compare 'no index of manifest_part.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=manifest_part --disable-indexes --async
-compare 'no index of manifest_part.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=manifest_part --disable-indexes --async
-compare 'no index of manifest_part.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=manifest_part --disable-indexes --async
 compare 'no index of manifest_part.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/manifest_part/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
 either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=manifest_part --disable-indexes --async
+compare 'no index of kv.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kv/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=kv --disable-indexes --async
 compare 'index of kv.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kv/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=kv --index=order=ascending --async
-compare 'no index of kv.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kv/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=kv --disable-indexes --async
-compare 'no index of kv.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kv/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=kv --disable-indexes --async
-compare 'no index of kv.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kv/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=kv --disable-indexes --async
-compare 'no index of kv.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kv/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=kv --disable-indexes --async
-compare 'no index of kv.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kv/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=kv --disable-indexes --async
-compare 'no index of kv.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kv/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=kv --disable-indexes --async
+compare 'no index of telemetry.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=telemetry --disable-indexes --async
 compare 'index of telemetry.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=telemetry --index=order=ascending --async
-compare 'no index of telemetry.job_name alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/job_name"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update job_name '--database=(default)' --collection-group=telemetry --disable-indexes --async
-compare 'no index of telemetry.device_type alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/device_type"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update device_type '--database=(default)' --collection-group=telemetry --disable-indexes --async
-compare 'no index of telemetry.runtime alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/runtime"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update runtime '--database=(default)' --collection-group=telemetry --disable-indexes --async
-compare 'no index of telemetry.kind alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/kind"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update kind '--database=(default)' --collection-group=telemetry --disable-indexes --async
-compare 'no index of telemetry.is_infra_error alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/is_infra_error"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update is_infra_error '--database=(default)' --collection-group=telemetry --disable-indexes --async
-compare 'no index of telemetry.ts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/ts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update ts '--database=(default)' --collection-group=telemetry --disable-indexes --async
-compare 'no index of telemetry.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=telemetry --disable-indexes --async
-compare 'no index of telemetry.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=telemetry --disable-indexes --async
-compare 'no index of telemetry.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=telemetry --disable-indexes --async
-compare 'no index of telemetry.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=telemetry --disable-indexes --async
-compare 'no index of telemetry.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=telemetry --disable-indexes --async
 compare 'no index of telemetry.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/telemetry/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
 either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=telemetry --disable-indexes --async
+compare 'no index of submission.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=submission --disable-indexes --async
 compare 'index of submission.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=submission --index=order=ascending --async
-compare 'no index of submission.origins alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission/fields/origins"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update origins '--database=(default)' --collection-group=submission --disable-indexes --async
-compare 'no index of submission.state alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission/fields/state"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update state '--database=(default)' --collection-group=submission --disable-indexes --async
-compare 'no index of submission.received_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission/fields/received_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update received_at '--database=(default)' --collection-group=submission --disable-indexes --async
-compare 'no index of submission.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=submission --disable-indexes --async
-compare 'no index of submission.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=submission --disable-indexes --async
-compare 'no index of submission.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=submission --disable-indexes --async
-compare 'no index of submission.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=submission --disable-indexes --async
-compare 'no index of submission.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=submission --disable-indexes --async
-compare 'no index of submission.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=submission --disable-indexes --async
+compare 'no index of submission_part.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission_part/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=submission_part --disable-indexes --async
 compare 'index of submission_part.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission_part/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=submission_part --index=order=ascending --async
-compare 'no index of submission_part.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission_part/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=submission_part --disable-indexes --async
-compare 'no index of submission_part.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission_part/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=submission_part --disable-indexes --async
-compare 'no index of submission_part.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission_part/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=submission_part --disable-indexes --async
-compare 'no index of submission_part.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission_part/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=submission_part --disable-indexes --async
-compare 'no index of submission_part.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission_part/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=submission_part --disable-indexes --async
-compare 'no index of submission_part.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/submission_part/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=submission_part --disable-indexes --async
+compare 'no index of revocation.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/revocation/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=revocation --disable-indexes --async
+compare 'index of revocation.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/revocation/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
+either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=revocation --index=order=ascending --async
+compare 'no index of excerpt.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/excerpt/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=excerpt --disable-indexes --async
 compare 'index of excerpt.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/excerpt/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=excerpt --index=order=ascending --async
-compare 'no index of excerpt.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/excerpt/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=excerpt --disable-indexes --async
-compare 'no index of excerpt.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/excerpt/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=excerpt --disable-indexes --async
-compare 'no index of excerpt.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/excerpt/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=excerpt --disable-indexes --async
-compare 'no index of excerpt.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/excerpt/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=excerpt --disable-indexes --async
-compare 'no index of excerpt.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/excerpt/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=excerpt --disable-indexes --async
-compare 'no index of excerpt.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/excerpt/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=excerpt --disable-indexes --async
+compare 'no index of kcidb_checkout.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
 compare 'index of kcidb_checkout.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=kcidb_checkout --index=order=ascending --async
-compare 'no index of kcidb_checkout.git_commit_hash alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/git_commit_hash"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update git_commit_hash '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.git_repository_url alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/git_repository_url"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update git_repository_url '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.git_repository_branch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/git_repository_branch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update git_repository_branch '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.tree_name alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/tree_name"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tree_name '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.start_time alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/start_time"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update start_time '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.conflicted alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/conflicted"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update conflicted '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.origin alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/origin"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update origin '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.changed_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/changed_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update changed_at '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
-compare 'no index of kcidb_checkout.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_checkout/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=kcidb_checkout --disable-indexes --async
+compare 'no index of kcidb_build.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=kcidb_build --disable-indexes --async
 compare 'index of kcidb_build.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=kcidb_build --index=order=ascending --async
-compare 'no index of kcidb_build.checkout_id alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/checkout_id"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update checkout_id '--database=(default)' --collection-group=kcidb_build --disable-indexes --async
-compare 'no index of kcidb_build.conflicted alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/conflicted"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update conflicted '--database=(default)' --collection-group=kcidb_build --disable-indexes --async
-compare 'no index of kcidb_build.origin alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/origin"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update origin '--database=(default)' --collection-group=kcidb_build --disable-indexes --async
-compare 'no index of kcidb_build.changed_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/changed_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update changed_at '--database=(default)' --collection-group=kcidb_build --disable-indexes --async
-compare 'no index of kcidb_build.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=kcidb_build --disable-indexes --async
-compare 'no index of kcidb_build.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=kcidb_build --disable-indexes --async
-compare 'no index of kcidb_build.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=kcidb_build --disable-indexes --async
-compare 'no index of kcidb_build.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=kcidb_build --disable-indexes --async
-compare 'no index of kcidb_build.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=kcidb_build --disable-indexes --async
-compare 'no index of kcidb_build.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_build/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=kcidb_build --disable-indexes --async
+compare 'no index of kcidb_test.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
 compare 'index of kcidb_test.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=kcidb_test --index=order=ascending --async
-compare 'no index of kcidb_test.build_id alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/build_id"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update build_id '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.compatible alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/compatible"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update compatible '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.path alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/path"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update path '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.platform alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/platform"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update platform '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.start_time alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/start_time"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update start_time '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.conflicted alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/conflicted"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update conflicted '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.origin alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/origin"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update origin '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.changed_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/changed_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update changed_at '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
-compare 'no index of kcidb_test.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_test/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=kcidb_test --disable-indexes --async
+compare 'no index of kcidb_issue.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=kcidb_issue --disable-indexes --async
 compare 'index of kcidb_issue.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=kcidb_issue --index=order=ascending --async
-compare 'no index of kcidb_issue.issue_id alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/issue_id"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update issue_id '--database=(default)' --collection-group=kcidb_issue --disable-indexes --async
-compare 'no index of kcidb_issue.conflicted alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/conflicted"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update conflicted '--database=(default)' --collection-group=kcidb_issue --disable-indexes --async
-compare 'no index of kcidb_issue.origin alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/origin"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update origin '--database=(default)' --collection-group=kcidb_issue --disable-indexes --async
-compare 'no index of kcidb_issue.changed_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/changed_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update changed_at '--database=(default)' --collection-group=kcidb_issue --disable-indexes --async
-compare 'no index of kcidb_issue.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=kcidb_issue --disable-indexes --async
-compare 'no index of kcidb_issue.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=kcidb_issue --disable-indexes --async
-compare 'no index of kcidb_issue.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=kcidb_issue --disable-indexes --async
-compare 'no index of kcidb_issue.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=kcidb_issue --disable-indexes --async
-compare 'no index of kcidb_issue.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=kcidb_issue --disable-indexes --async
-compare 'no index of kcidb_issue.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_issue/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=kcidb_issue --disable-indexes --async
+compare 'no index of kcidb_incident.* alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/[*]"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
+either && run gcloud firestore indexes fields update '*' '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
 compare 'index of kcidb_incident.key alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/key"}, "wanted": {"indexConfig": {"indexes": [{"fields": [{"order": "ASCENDING"}]}]}}}' differs
 either && run gcloud firestore indexes fields update key '--database=(default)' --collection-group=kcidb_incident --index=order=ascending --async
-compare 'no index of kcidb_incident.test_id alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/test_id"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update test_id '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
-compare 'no index of kcidb_incident.build_id alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/build_id"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update build_id '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
-compare 'no index of kcidb_incident.issue_id alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/issue_id"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update issue_id '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
-compare 'no index of kcidb_incident.conflicted alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/conflicted"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update conflicted '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
-compare 'no index of kcidb_incident.origin alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/origin"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update origin '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
-compare 'no index of kcidb_incident.changed_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/changed_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update changed_at '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
-compare 'no index of kcidb_incident.rev alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/rev"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update rev '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
-compare 'no index of kcidb_incident.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
-compare 'no index of kcidb_incident.parts alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/parts"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update parts '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
-compare 'no index of kcidb_incident.tag alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/tag"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update tag '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
-compare 'no index of kcidb_incident.batch alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/batch"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update batch '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
-compare 'no index of kcidb_incident.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/kcidb_incident/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
-either && run gcloud firestore indexes fields update expire_at '--database=(default)' --collection-group=kcidb_incident --disable-indexes --async
 compare 'no index of part.body alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/part/fields/body"}, "wanted": {"indexConfig": {"indexes": []}}}' differs
 either && run gcloud firestore indexes fields update body '--database=(default)' --collection-group=part --disable-indexes --async
 compare 'no index of part.expire_at alone' fields '{"where": {"name": "projects/*/databases/*/collectionGroups/part/fields/expire_at"}, "wanted": {"indexConfig": {"indexes": []}}}' differs

@@ -19,7 +19,7 @@ from infra.step import Ensure, Look, Pick
 
 ROOT = Path(__file__).parents[2]
 DEMO = Parameters("demo", "europe-west1", "europe-west1", email="ops@example.org", domain="hub.example.org")
-COMPOSITES_MAX = 200
+COMPOSITES_MAX = 1000
 """Composite indexes of a database without billing; with it there may be 1,000 (Firestore's quotas)."""
 FIELDS_MAX = 100
 MODES = {"order": {"ASCENDING", "DESCENDING"}, "arrayConfig": {"CONTAINS"}}
