@@ -21,11 +21,13 @@ class Invalid(Refusal):
 
 
 class Malformed(Refusal):
-    """A body or parameter that does not have the shape of the wire. `problems` is the dialect's own list of them."""
+    """A body or parameter that does not have the shape of the wire. `problems` is the dialect's own list of them,
+    `count` how many there are where that list was cut."""
 
-    def __init__(self, problems: list[dict[str, object]]) -> None:
+    def __init__(self, problems: list[dict[str, object]], count: int | None = None) -> None:
         super().__init__("; ".join(str(p.get("msg", p)) for p in problems))
         self.problems = problems
+        self.count = len(problems) if count is None else count
 
 
 class Coded(Refusal):

@@ -8,7 +8,7 @@ reads back to the same float, in orjson's spelling.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -18,16 +18,32 @@ EXACT_MAX = 2**53
 _ORJSON_INT_MIN, _ORJSON_INT_MAX = -(2**63), 2**64 - 1
 
 
-def canonical(value: Any) -> bytes:
-    """The canonical JSON of a value, integers of any size included. The value's texts can be encoded as UTF-8."""
+class Written(NamedTuple):
+    """A value's canonical JSON; the value with its whole floats as integers; whether it has an integer of more than 64
+    bits."""
+
+    text: bytes
+    value: Any
+    has_large: bool
+
+
+def write(value: Any) -> Written:
+    """A value and its canonical JSON. Raises orjson.JSONEncodeError when a text is none of Unicode's."""
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
-        return orjson.dumps(_with_large(plain(value)), option=orjson.OPT_SORT_KEYS)
+        value = plain(value)
+        return Written(orjson.dumps(_with_large(value), option=orjson.OPT_SORT_KEYS), value, True)
     # A whole float ends in `.0`. A text may hold that too, which costs a walk and changes nothing.
     if b".0" in text and (b".0," in text or b".0}" in text or b".0]" in text or text.endswith(b".0")):
-        return orjson.dumps(plain(value), option=orjson.OPT_SORT_KEYS)
-    return text
+        value = plain(value)
+        text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return Written(text, value, False)
+
+
+def canonical(value: Any) -> bytes:
+    """The canonical JSON of a value, integers of any size included."""
+    return write(value).text
 
 
 def digest(value: Any) -> str:

@@ -1,0 +1,164 @@
+"""Why a value is not what KCIDB's schema asks for, in words that help to repair it. Used once something is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from lib.dialects.kcidb.normal import INTEGER_MAX, INTEGER_MIN, Convert, Wrong, bad_in, converter, escape, keep_checked
+from lib.dialects.kcidb.text import normal_time
+from schemas.kcidb_fields import Free, List, Number, Struct, Text, Type
+
+FAULTS_MAX = 100
+"""Most faults of a submission that are described; all are counted."""
+GOT_CHARS_MAX = 80
+"""Most characters of a faulty value that are shown."""
+
+Fault = dict[str, Any]
+
+
+class Flaw(NamedTuple):
+    """One thing that is wrong: where below its object, which rule, the value, how to repair it, what is the matter."""
+
+    pointer: str
+    rule: str
+    got: Any
+    hint: str
+    says: str
+
+
+def flaws(type_: Type, value: Any, pointer: str) -> Iterator[Flaw]:
+    """Everything that keeps a value from being of its type."""
+    if value is None and not isinstance(type_, Free):
+        yield Flaw(pointer, "null", value, "leave the field out when there is no value", "null stands for no value")
+    elif isinstance(type_, Struct) and isinstance(value, dict):
+        yield from _of_struct(type_, value, pointer)
+    elif isinstance(type_, List) and isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from flaws(type_.of, item, f"{pointer}/{place}")
+    elif isinstance(type_, Free) and isinstance(value, dict):
+        for inner, bad in bad_in(value, pointer):
+            yield _unkept(inner, bad)
+    else:
+        yield from _of_leaf(type_, value, pointer)
+
+
+def _of_struct(type_: Struct, value: dict[str, Any], pointer: str) -> Iterator[Flaw]:
+    for name, field in type_.fields.items():
+        if field.is_required and name not in value:
+            yield Flaw(f"{pointer}/{name}", "required", None, field.type.hint, f"a {type_.name} needs {name}")
+    for name, item in value.items():
+        known = type_.fields.get(name)
+        if known is None:
+            yield Flaw(f"{pointer}/{escape(name)}", "unknown", item, _nearest(name, type_),
+                       f"a {type_.name} of this version has no field of this name")  # fmt: skip
+        else:
+            yield from flaws(known.type, item, f"{pointer}/{name}")
+
+
+def _nearest(name: str, type_: Struct) -> str:
+    near = get_close_matches(name[:100], type_.fields, 1)
+    if near:
+        return f"{near[0]} perhaps?"
+    if "misc" in type_.fields:
+        return "put what the schema has no field for into misc"
+    return f"only {', '.join(type_.fields)}"
+
+
+def _of_leaf(type_: Type, value: Any, pointer: str) -> Iterator[Flaw]:
+    convert = converter(type_, keep_checked)
+    if _takes(convert, value):
+        return
+    yield Flaw(pointer, *_reason(type_, convert, value))
+
+
+def _reason(type_: Type, convert: Convert, value: Any) -> tuple[str, Any, str, str]:
+    if not isinstance(type_, Text):
+        return _reason_of_number(type_, value) if isinstance(type_, Number) else _mistyped(type_, value)
+    if not isinstance(value, str):
+        return _mistyped(type_, value)
+    if value.endswith("\n") and _takes(convert, value[:-1]):
+        return "newline", value, "cut the newline at the end", f"a {type_.name} does not end in a newline"
+    if "\0" in value:
+        return "nul", value, "remove the characters U+0000", "a text holds the character U+0000"
+    if type_.values:
+        return "enum", value, type_.hint, f"no {type_.name} is called so"
+    if type_.chars_max is not None and len(value) > type_.chars_max:
+        return "maxLength", value, type_.hint, f"{len(value):,} characters are more than {type_.chars_max:,}"
+    return "format" if type_.format else "pattern", value, type_.hint, _formless(type_, value)
+
+
+def _formless(type_: Text, value: str) -> str:
+    if type_.format == "date-time" and _is_far(value):
+        return "in UTC, the time is outside the years 1 to 9999"
+    return f"this is no {type_.name}"
+
+
+def _is_far(value: str) -> bool:
+    try:
+        normal_time(value)
+    except OverflowError:
+        return True
+    return False
+
+
+def _reason_of_number(type_: Number, value: Any) -> tuple[str, Any, str, str]:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return _mistyped(type_, value)
+    if not type_.is_whole:
+        return _unkept("", value)[1:]
+    return "range", value, type_.hint, "this is no whole number from 0 to 2^63 - 1"
+
+
+def _mistyped(type_: Type, value: Any) -> tuple[str, Any, str, str]:
+    return "type", value, type_.hint, f"this is {_kind(value)}, not a {type_.name}"
+
+
+def _kind(value: Any) -> str:
+    words = {str: "a text", bool: "a flag", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return words.get(type(value), "null" if value is None else "no JSON")
+
+
+def _unkept(pointer: str, value: Any) -> Flaw:
+    if isinstance(value, str):
+        return Flaw(pointer, "nul", value, "remove the characters U+0000", "a text holds the character U+0000")
+    if isinstance(value, int):
+        return Flaw(pointer, "large", value, "write it as a text",
+                    f"an integer is outside {INTEGER_MIN} to {INTEGER_MAX}")  # fmt: skip
+    return Flaw(pointer, "number", value, "write it as a text", "a number is too large, or none")
+
+
+def _takes(convert: Convert, value: Any) -> bool:
+    try:
+        convert(value)
+    except Wrong:
+        return False
+    return True
+
+
+def fault(flaw: Flaw, owner: str | None) -> Fault:
+    """A flaw as it is told, with the id of its object."""
+    where = f"{owner}: " if owner else ""
+    message = f"{where}{flaw.pointer or '/'}: {flaw.says}"
+    return {
+        "pointer": flaw.pointer, "object": owner, "rule": flaw.rule, "got": shown(flaw.got), "hint": flaw.hint,
+        "msg": message.encode(errors="replace").decode(),
+    }  # fmt: skip
+
+
+def shown(value: Any) -> str:
+    """The beginning of a faulty value, for people."""
+    if isinstance(value, dict):
+        return f"an object of {len(value)}" if value else "{}"
+    if isinstance(value, list):
+        return f"a list of {len(value)}" if value else "[]"
+    if isinstance(value, int) and not isinstance(value, bool) and not INTEGER_MIN <= value <= INTEGER_MAX:
+        return f"an integer of {value.bit_length()} bits"
+    words = {None: "null", True: "true", False: "false"}
+    text = (
+        words[value]
+        if value is None or isinstance(value, bool)
+        else repr(value[:GOT_CHARS_MAX] if isinstance(value, str) else value)
+    )
+    return text if len(text) <= GOT_CHARS_MAX else text[: GOT_CHARS_MAX - 1] + "…"
