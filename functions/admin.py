@@ -21,6 +21,7 @@ from lib.domain.hub import Hub
 from lib.errors import Refusal
 
 OPENAPI = Path(__file__).parent.parent / "schemas" / "openapi.json"
+ROUTES = Path(__file__).parent.parent / "docs" / "routes.md"
 
 
 class Mistake(Exception):
@@ -45,14 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; gives the exit status."""
     asked = _parser().parse_args(arguments)
     try:
-        asked.run(asked)
+        return asked.run(asked) or 0
     except Faulty as error:
         return output.refuse(*error.faults)
     except (Mistake, Refusal) as error:
         return output.refuse(str(error))
     except OSError as error:
         return output.refuse(f"{error.filename or 'store'}: {error.strerror or error}")
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,8 +102,12 @@ def show_token(asked: argparse.Namespace) -> None:
 
 
 def write_openapi(asked: argparse.Namespace) -> None:
-    """Write the description of the surface."""
+    """Write the description of the surface, and the table of it for people."""
     OPENAPI.write_bytes(openapi.document())
+    lines = ROUTES.read_text().splitlines(keepends=True)
+    places = [at for at, line in enumerate(lines) if line.startswith("| `")]
+    lines[places[0] : places[-1] + 1] = [f"{row}\n" for row in openapi.rows()]
+    ROUTES.write_text("".join(lines))
 
 
 if __name__ == "__main__":

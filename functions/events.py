@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from functions import submission
 from functions.push import WRAPPING, Push, Told, decode_push, decode_told, unwrap
 from lib.dialects.wire import Access, Reply, Request, Route, parse
 from lib.domain.event import NODE_CHANNEL
@@ -92,8 +93,22 @@ def _checked(name: str, value: object) -> object:
     return value
 
 
+def on_submission(request: Request, hub: Hub) -> Reply:
+    """POST /on_event/kcidb: every message that arrives here is a submission, readable or not."""
+    push = decode_push(request)
+    request.remarks = push.remarks
+    done = submission.take(push, request, hub)
+    request.remarks = {**push.remarks, "kind": "kcidb", "done": done}
+    return Reply(204)
+
+
 KINDS: tuple[Kind, ...] = (
     Kind("own", _is_own, _finish),
+    Kind(
+        "kcidb",
+        lambda arrival, hub: submission.is_submission(arrival.told),
+        lambda arrival, hub: submission.take(arrival.push, arrival.request, hub),
+    ),
     Kind("inbox", lambda arrival, hub: bool(arrival.told.channel), _receive),
     Kind("stray", lambda arrival, hub: True, _refuse),
 )
@@ -102,5 +117,9 @@ ROUTES = (
     Route(
         "POST", "/on_event", on_event, "on_event", Access.PUSH, body_bytes_max=BODY_BYTES_MAX, takes=PushEnvelope,
         summary="Take a push of Pub/Sub or a CloudEvent",
+    ),
+    Route(
+        "POST", "/on_event/kcidb", on_submission, "on_event", Access.PUSH, body_bytes_max=BODY_BYTES_MAX,
+        takes=PushEnvelope, summary="Take a push of Pub/Sub or a CloudEvent that is a KCIDB submission",
     ),
 )  # fmt: skip

@@ -22,6 +22,7 @@ _REF = "#/components/schemas/{model}"
 _PARAM = re.compile(r"\{(\w+)(?::path)?\}")
 _STANDING = {
     Access.USER: "Needs a token of an active user.",
+    Access.SUBMITTER: "Needs a token that names origins to submit for, or one of an active user.",
     Access.VERIFIED: "Needs a token of a verified user.",
     Access.SUPER: "Needs a token of a superuser.",
     Access.SCHEDULER: "Needs a token of a superuser, or one that Google signed for a service account of the scheduler.",
@@ -32,6 +33,14 @@ _STANDING = {
 def document() -> bytes:
     """The description as JSON text, ready to be written to a file."""
     return orjson.dumps(describe(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE)
+
+
+def rows() -> list[str]:
+    """Each route as a row of the table in docs/routes.md."""
+    return [
+        f"| `{b.route.method} {b.path}` | {b.route.access.value} | `{b.route.slice}` | {b.route.summary} |"
+        for b in once(routes.table().bounds)
+    ]
 
 
 def describe() -> dict[str, Any]:

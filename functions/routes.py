@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from functions import events, jobs, own, pages
 from functions.table import Bound, Missed, Table
-from lib.dialects import kernelci
+from lib.dialects import kcidb, kernelci
 from lib.dialects.wire import Dialect, Reply, Request, Route
 from lib.domain.hub import Hub
 
-SLICES = ("node", "user", "query", "pubsub", "pages", "sweep", "on_event")
+SLICES = ("node", "user", "query", "pubsub", "kcidb", "pages", "sweep", "on_event")
 """The deployable functions beside `hub`; `main.py` names each."""
 WHOLE = "hub"
 
@@ -59,6 +59,7 @@ DESCRIPTION = Dialect(
 MOUNTS = (
     Mount(kernelci.DIALECT, ("/latest", "/v0")),
     Mount(kernelci.DIALECT, ("",), without=frozenset({"/"})),
+    Mount(kcidb.DIALECT, ("",)),
     Mount(OWN, ("",)),
     Mount(DESCRIPTION, ("/latest", "/v0", "")),
 )

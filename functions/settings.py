@@ -63,6 +63,7 @@ class Settings:
     push_accounts: frozenset[str] = frozenset()
     scheduler_accounts: frozenset[str] = frozenset()
     firebase_project: str = ""
+    push_origins: frozenset[str] = frozenset("*")
     notes: tuple[str, ...] = ()
 
 
@@ -135,6 +136,13 @@ def _accounts(text: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def _origins(text: str) -> frozenset[str]:
+    names = frozenset(name.strip() for name in text.split(",")) - {""}
+    if not all(re.fullmatch(r"\*|[a-z0-9_]+", name) for name in names):
+        raise ValueError("must be a list of origins (lower-case letters, digits and _) with commas between, or *")
+    return names
+
+
 def _project(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", text):
         raise ValueError("must be the id of a project, like my-project-1a2b3")
@@ -193,6 +201,9 @@ SETTINGS: tuple[Setting, ...] = (
             _audience),
     Setting("HUB_PUSH_ACCOUNTS", "", "emails", "service accounts that may push to `/on_event`, with commas between",
             _accounts),
+    Setting("HUB_PUSH_ORIGINS", "*", "names",
+            "origins whose KCIDB results may be pushed, with commas between; *: whatever the topic's publishers send",
+            _origins),
     Setting("HUB_SCHEDULER_ACCOUNTS", "", "emails", "service accounts that may call `/jobs/…`, with commas between",
             _accounts),
     Setting("HUB_FIREBASE_PROJECT", "", "name", "the Firebase project whose users are accepted too; unset: none",
@@ -276,6 +287,7 @@ def _assemble(found: Mapping[str, Any], notes: tuple[str, ...]) -> Settings:
         push_accounts=found["HUB_PUSH_ACCOUNTS"] or frozenset(),
         scheduler_accounts=found["HUB_SCHEDULER_ACCOUNTS"] or frozenset(),
         firebase_project=found["HUB_FIREBASE_PROJECT"],
+        push_origins=found["HUB_PUSH_ORIGINS"],
         notes=notes,
     )
 

@@ -20,6 +20,7 @@ from lib.auth.open import open_auth, open_oidc, open_visitors
 from lib.auth.port import Fetch
 from lib.clock import Clock
 from lib.clock import now as wall_clock
+from lib.dialects.kcidb.codec import decode_text
 from lib.dialects.wire import Access
 from lib.domain.hub import Hub, Policy
 from lib.messaging.open import DEAD_DEFAULT as DEAD_DEFAULT
@@ -27,6 +28,7 @@ from lib.messaging.open import open_bus, open_dead_letters
 from lib.messaging.port import DeadLetters
 from lib.outbound.open import open_post
 from lib.store.open import open_store
+from lib.store.port import Store
 
 SECRET_BYTES = 32
 SECRET_CHARS_MIN = 32
@@ -102,12 +104,22 @@ class Wiring:
             store.close()
             raise
         docs_max = settings.query_docs_max or (QUERY_DOCS_NEAR if store.is_near else QUERY_DOCS_FAR)
-        policy = Policy(source=settings.source, keep_alive=settings.keep_alive, query_docs_max=docs_max)
+        policy = Policy(
+            source=settings.source,
+            keep_alive=settings.keep_alive,
+            query_docs_max=docs_max,
+            push_origins=settings.push_origins,
+        )
         post = open_post(
             settings.smtp_host, settings.smtp_port, settings.email_sender, settings.email_password,
             waits=self._post_waits,
         )  # fmt: skip
-        return Hub(store, bus, auth, visitors, clock=self._clock, policy=policy, post=post)
+        return Hub(store, bus, auth, visitors, clock=self._clock, policy=policy, post=post, decode=decode_text)
+
+
+def scratch_store(clock: Clock) -> Store:
+    """A store for a while: its file goes when it is closed."""
+    return open_store("sqlite://", clock=clock)
 
 
 def dead_letters(settings: Settings, subscription: str = DEAD_DEFAULT) -> DeadLetters:

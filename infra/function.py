@@ -64,6 +64,7 @@ TABLE: Mapping[str, Function] = {
         # They only read: their accounts can do no more.
         Function("query", memory="1Gi", store_role=READS),
         Function("pages", store_role=READS),
+        Function("kcidb", memory="1Gi"),
         # A poll is held for up to two seconds and costs little meanwhile.
         Function("pubsub", concurrency=64),
         # One sweep a minute; should one take longer, the next may run beside it.

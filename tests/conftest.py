@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lib.dialects.kcidb.codec import decode_text
 from lib.domain.hub import Hub
 from lib.store.port import Store
 from lib.store.sqlite import SqliteStore
@@ -65,7 +66,7 @@ def auth() -> build.PlainAuth:
 def hub(
     store: Store, bus: build.RecordingBus, auth: build.PlainAuth, clock: build.FixedClock, ids: build.CountedIds
 ) -> Hub:
-    return Hub(store, bus, auth, clock=clock, ids=ids)
+    return Hub(store, bus, auth, clock=clock, ids=ids, decode=decode_text)
 
 
 @pytest.fixture

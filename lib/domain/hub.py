@@ -8,9 +8,12 @@ from datetime import datetime, timedelta
 
 from lib.auth.port import Auth, Visitors
 from lib.clock import Clock
+from lib.domain.access import ANY_ORIGIN
 from lib.domain.account import Accounts
+from lib.domain.archive import Archive
 from lib.domain.catalog import Catalog
 from lib.domain.clockwork import Clockwork
+from lib.domain.intake import Decode, Intake
 from lib.domain.item import Items
 from lib.domain.journal import Journal
 from lib.domain.kv import Pairs
@@ -20,10 +23,12 @@ from lib.domain.manifest import Manifests
 from lib.domain.relay import Relay
 from lib.domain.retention import Retention
 from lib.domain.search import Searcher
+from lib.domain.sent import Sent
 from lib.domain.submitter import Submitters
 from lib.domain.subscription import Subscriptions
 from lib.domain.telemetry import EVENTS_READ_MAX, Telemetry
 from lib.domain.visitor import Guests
+from lib.errors import Unavailable
 from lib.ids import Ids
 from lib.messaging.port import Bus
 from lib.outbound.port import Post
@@ -40,13 +45,20 @@ class Policy:
     """`source` of the events the hub tells (kernelci.md 5.2)."""
     keep_alive: timedelta = timedelta(seconds=45)
     """How long a poll may idle before it answers BEEP."""
+    push_origins: frozenset[str] = frozenset((ANY_ORIGIN,))
+    """Whose results pushed submissions may tell (kcidb.md 2.5)."""
     query_docs_max: int = 1_000_000
     """Most documents one query may read."""
 
 
+def _unread(raw: bytes, is_partial: bool) -> Sent:
+    raise Unavailable("this hub was given no reader of submissions")
+
+
 class Hub:
     """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `items`, `accounts`, `letters`, `pairs`,
-    `telemetry`; and what runs by itself."""
+    `telemetry`, `submitters`, `intake`, `archive`; and what runs by itself. `decode` reads a stored submission again.
+    """
 
     def __init__(
         self,
@@ -59,6 +71,7 @@ class Hub:
         ids: Ids | None = None,
         policy: Policy = Policy(),
         post: Post | None = None,
+        decode: Decode = _unread,
     ) -> None:
         ids = ids or Ids()
         self.store, self.bus, self.policy, self.clock = store, bus, policy, clock
@@ -71,6 +84,8 @@ class Hub:
         self.nodes = Catalog(store, ledger, self.manifests, search, ids, policy.source)
         self.journal = Journal(store, ledger, search, ids, policy.source)
         self.subscriptions = Subscriptions(store, bus.wake)
+        self.archive = Archive(store)
+        self.intake = Intake(store, ledger, decode, policy.source)
         self.retention = Retention(store)
         self.items = Items(store, ids, policy.source, bus.wake)
         self.accounts = Accounts(store, auth, search, ids)
@@ -86,7 +101,7 @@ class Hub:
         """Everything the clock is due to do: repair what a crash left undone, then move nodes. One part that fails (no
         bus, say) keeps no other from its turn; it is raised in the end."""
         done, failed = [], []
-        for part in (self.relay.repair, self.manifests.sweep, self.clockwork.sweep):
+        for part in (self.relay.repair, self.manifests.sweep, self.clockwork.sweep, self.intake.sweep):
             try:
                 done.append(part(now))
             except Exception as error:
@@ -95,8 +110,8 @@ class Hub:
             log.error("the sweep failed in more than one part", exc_info=other)
         if failed:
             raise failed[0]
-        relayed, finished, moved = done
-        return {"relayed": relayed + finished, "moved": moved}
+        relayed, finished, moved, merged = done
+        return {"relayed": relayed + finished, "moved": moved, "merged": merged}
 
     def tidy(self, now: datetime) -> dict[str, int]:
         """Let go of what is kept for a while only."""

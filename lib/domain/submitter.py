@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from lib.auth.port import Auth
+from lib.auth.port import Auth, Claims
 from lib.clock import stamp
-from lib.domain.access import Actor
+from lib.domain.access import ORIGIN_GROUP, Actor
 from lib.errors import Invalid
 from lib.ids import Ids
 from lib.store.port import Store, Tx
@@ -48,10 +48,20 @@ class Submitters:
         claims = self.auth.vouched(token, now)
         if claims is None:
             return None
-        name = str(claims.get("jti") or name_of(token))
+        name = _name(claims, token)
         if self._is_revoked(name, now):
             return None
         return Actor(f"submitter:{name}", f"submitter:{name}", origins=frozenset(claims["origin"]))
+
+    def named_by(self, text: str, now: datetime) -> str:
+        """The name under which to revoke: of a token, if the text is one that is in force, else the text."""
+        claims = self.auth.vouched(text, now)
+        return text if claims is None else _name(claims, text)
+
+    @staticmethod
+    def origins_of(actor: Actor) -> frozenset[str]:
+        """The origins an actor may submit for; a superuser for any beside them."""
+        return actor.origins | {g.removeprefix(ORIGIN_GROUP) for g in actor.groups if g.startswith(ORIGIN_GROUP)}
 
     def revoke(self, name: str, now: datetime) -> None:
         """From now on the tokens of this name (of one that has none: `name_of` it) let nobody submit."""
@@ -78,6 +88,10 @@ def check_origin(origin: str) -> None:
     """Refuse what no object may have as its origin (kcidb.md 1.2)."""
     if not _ORIGIN.match(origin) or len(origin) > ORIGIN_CHARS_MAX:
         raise Invalid("origin", "must be lower-case letters, digits and _, like `my_lab`")
+
+
+def _name(claims: Claims, token: str) -> str:
+    return str(claims.get("jti") or name_of(token))
 
 
 def name_of(token: str) -> str:

@@ -118,7 +118,8 @@ class Clients:
 
 
 def load(address: Address, units: Iterator[Unit], clients: int, seconds: float, untimed: int = 0) -> Run:
-    """Let so many clients work through the units, each at least one, and begin none after so many seconds.
+    """Let so many clients work through the units, each at least one if there are as many, and begin none after so many
+    seconds.
 
     The first `untimed` requests of a unit are left out of its time.
     """
@@ -136,9 +137,7 @@ def _work(crowd: Clients, units: Iterator[Unit], seconds: float, untimed: int) -
     run = Run()
     started = now = perf_counter()
     end = started + seconds
-    for line in crowd.lines.values():
-        _begin(crowd, line, units)
-    busy = len(crowd.lines)
+    busy = sum(_begin(crowd, line, units) for line in crowd.lines.values())
     while busy:
         for line in crowd.ready():
             now = perf_counter()
@@ -150,15 +149,18 @@ def _work(crowd: Clients, units: Iterator[Unit], seconds: float, untimed: int) -
                 continue
             run.times.append(now - line.began)
             run.reply_bytes = line.size
-            if now < end:
-                _begin(crowd, line, units)
-            else:
+            if now >= end or not _begin(crowd, line, units):
                 busy -= 1
     run.elapsed_s = now - started
     return run
 
 
-def _begin(crowd: Clients, line: Line, units: Iterator[Unit]) -> None:
-    line.unit, line.step = next(units), 0
+def _begin(crowd: Clients, line: Line, units: Iterator[Unit]) -> bool:
+    """Send the first request of the next unit; False when there is none left."""
+    unit = next(units, None)
+    if unit is None:
+        return False
+    line.unit, line.step = unit, 0
     line.began = perf_counter()
-    crowd.send(line, line.unit[0])
+    crowd.send(line, unit[0])
+    return True

@@ -31,7 +31,7 @@ class Place(NamedTuple):
 CLOUD = ("google", "flask", "functions_framework", "uvicorn", "starlette")
 DATA = ("sqlite3", "apsw")
 CORE = ("functions.http", "functions.table", "functions.routes", "functions.jobs", "functions.pages*", "functions.own",
-        "functions.openapi", "functions.events", "functions.push")  # fmt: skip
+        "functions.openapi", "functions.events", "functions.push", "functions.submission")  # fmt: skip
 
 PLACES = (
     Place("schemas*", ("schemas*",), CLOUD + DATA),

@@ -1,24 +1,36 @@
 """KCIDB: submissions of the Linux kernel's CI systems, merged, and what is known from them (kcidb.md).
 
-Handlers by noun: `submit`. Codecs: `codec`.
+Handlers by noun: `submit`. Codecs: `codec` (submissions), `codec_receipt` (what becomes of them).
 """
 
 from __future__ import annotations
 
+from lib.dialects.kcidb import submit
+from lib.dialects.kcidb.codec_receipt import encode_faults
 from lib.dialects.wire import Dialect, Reply, Request, Route, reply_json
+from lib.errors import Malformed, Unauthenticated
 
-ROUTES: tuple[Route, ...] = ()
+ROUTES: tuple[Route, ...] = tuple(route for noun in (submit,) for route in noun.ROUTES)
 
 
 def credential(request: Request) -> str | None:
-    """The bearer token of a request (kcidb.md 3.3)."""
-    scheme, _, token = request.headers.get("authorization", "").strip().partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+    """The bearer token of a request; raises Unauthenticated, which says what is wrong with the header (kcidb.md
+    3.3)."""
+    header = request.headers.get("authorization", "").strip()
+    scheme, _, token = header.partition(" ")
+    if not header:
+        raise Unauthenticated("The Authorization header is missing")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated("The Authorization header must be `Bearer` and a token")
+    return token.strip()
 
 
 def refuse(error: Exception, status: int) -> Reply:
-    """The shape of a refusal (kcidb.md 3.3): exactly these three keys."""
-    return reply_json({"id": "0", "status": "error", "message": str(error)}, status)
+    """The shape of a refusal (kcidb.md 3.3): upstream's three keys, and of a faulty body every fault. Upstream's
+    clients know 400 for one, not 422."""
+    if isinstance(error, Unauthenticated) and str(error) == str(Unauthenticated()):
+        error = Unauthenticated("The token is not valid, or no more")
+    return reply_json(encode_faults(error), 400 if isinstance(error, Malformed) else status)
 
 
-DIALECT = Dialect("kcidb", ROUTES, credential, refuse, slash="same")
+DIALECT = Dialect("kcidb", ROUTES, credential, refuse)

@@ -24,7 +24,7 @@ from lib.domain.report import KINDS, Fields, key_of
 from lib.domain.sent import Copy, Sent
 from schemas.kcidb import NEWEST
 
-__all__ = ["decode", "encode", "read", "split_documents", "submission_id", "upgraded"]
+__all__ = ["decode", "decode_text", "encode", "read", "split_documents", "submission_id", "upgraded"]
 
 WARNINGS_MAX = 100
 """Most warnings about a submission."""
@@ -58,6 +58,11 @@ def decode(value: Any, *, is_partial: bool = False) -> Sent:
         faults=tuple(faults.found),
         fault_count=faults.count,
     )
+
+
+def decode_text(raw: bytes, is_partial: bool) -> Sent:
+    """A stored submission, read again. Raises Malformed."""
+    return decode(read(raw), is_partial=is_partial)
 
 
 def upgraded(value: Any) -> dict[str, Any]:
