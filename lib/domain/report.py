@@ -116,7 +116,8 @@ def join(kind: str, a: Body, b: Body) -> Body:
 
 
 def project(kind: str, body: Body | None, fields: Fields, node_id: str, rev: int, at: str) -> Body:
-    """A report that a node of the hub tells of as well, at its `rev`; the same object when that is no news.
+    """A report that a node of the hub tells of as well, at its `rev`; the same object when that is no news. `fields`
+    are in normal form and lifted.
 
     What the newest rev tells, with that rev for its rank, stands for all that nodes told before: of several nodes the
     one of the greatest rev counts, then that of the greatest id. `at` (canonical text) counts while the node alone

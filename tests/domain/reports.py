@@ -26,6 +26,8 @@ BIG = "b" * 70_000
 TIMES = st.sampled_from(["2025-07-15T10:10:17.000000+00:00", "2025-07-15T10:10:17.000001+00:00",
                          "2024-12-31T23:59:59.999999+00:00"])  # fmt: skip
 TEXTS = st.sampled_from(["", "a", "b", "ab", "é", "e\u0301", "😀", "\uff5e", "null"])
+PATHS = st.sampled_from(["", "ltp", "ltp.a"])
+COMPATIBLE = st.lists(st.sampled_from(["a,b", "a"]), max_size=2)
 NUMBERS = st.sampled_from([0, 1, 2, 1.5, -1, 2**53, 2.0**60, 2**60, 1e300])
 MISCS = st.sampled_from([{}, {"a": 1}, {"a": True}, {"a": 1.5}, {"a": "1"}, {"a": None}, {"b": [1, [2]], "a": {"c": 0}},
                          {"b": [True, [2]], "a": {"c": 0}}, {"big": BIG}, {"big": BIG + "b"}, {"_rank": 1},
@@ -43,15 +45,15 @@ FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         "architecture": st.sampled_from(["", "arm"]), "input_files": FILES,
     }),
     "tests": ({"build_id": st.sampled_from(["a:b1", "a:b2", "a:b10"])}, {
-        "status": st.sampled_from(STATUSES), "comment": TEXTS, "path": st.sampled_from(["", "ltp", "ltp.a"]),
+        "status": st.sampled_from(STATUSES), "comment": TEXTS, "path": PATHS,
         "duration": NUMBERS, "log_excerpt": EXCERPTS, "start_time": TIMES, "misc": MISCS, "output_files": FILES,
         "number": st.fixed_dictionaries({"value": NUMBERS}, optional={"unit": st.sampled_from("sB")}),
         "environment": st.fixed_dictionaries(
-            {}, optional={"comment": TEXTS, "compatible": st.lists(TEXTS, max_size=2), "misc": MISCS}
+            {}, optional={"comment": TEXTS, "compatible": COMPATIBLE, "misc": MISCS}
         ).filter(bool),
     }),
     "issues": ({"version": st.just(1)}, {
-        "comment": TEXTS, "categories": st.lists(TEXTS, max_size=2), "misc": MISCS,
+        "comment": TEXTS, "categories": st.lists(PATHS, max_size=2), "misc": MISCS,
         "culprit": st.fixed_dictionaries({}, optional={x: st.booleans() for x in ("code", "tool")}).filter(bool),
     }),
     "incidents": ({"issue_id": st.sampled_from(["a:i1", "b:i"]), "issue_version": st.integers(1, 2)}, {
