@@ -107,12 +107,13 @@ def show_token(asked: argparse.Namespace) -> None:
 
 
 def write_openapi(asked: argparse.Namespace) -> None:
-    """Write the description of the surface, and the table of it for people."""
+    """Write the description of the surface, and for people the table of it and the page about KCIDB's schema."""
     OPENAPI.write_bytes(openapi.document())
     lines = ROUTES.read_text().splitlines(keepends=True)
     places = [at for at, line in enumerate(lines) if line.startswith("| `")]
     lines[places[0] : places[-1] + 1] = [f"{row}\n" for row in openapi.rows()]
     ROUTES.write_text("".join(lines))
+    KCIDB_PAGE.write_text(kcidb_page.page())
 
 
 def write_kcidb_page(asked: argparse.Namespace) -> None:

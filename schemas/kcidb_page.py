@@ -1,6 +1,6 @@
 """The page docs/kcidb-schema.md, made from the tables: what may be sent, and what each version changed.
 
-Written by `python -m functions.admin kcidb-schema`; a test holds it fresh.
+Written by `make openapi`; a test holds it fresh.
 """
 
 from __future__ import annotations
