@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import jsonschema
@@ -57,6 +58,26 @@ def test_a_major_s_newest_takes_the_older(version):
     newest = max(v for v in versions() if v[0] == version[0])
     checker = jsonschema.Draft7Validator(json_schema(newest))
     assert checker.is_valid(Corpus(seed=7).valid(version))
+
+
+@EACH
+def test_it_is_published(version, client):
+    reply = client.send("GET", f"/schema/v{version[0]}.{version[1]}")
+    assert reply.status == 200 and ("content-type", "application/schema+json") in reply.headers
+    assert json.loads(reply.body) == json_schema(version)
+
+
+def test_the_latest_is_published_too(client):
+    latest = client.send("GET", "/schema/latest").body
+    assert latest == client.send("GET", "/kcidb/schema/v5.3").body
+    assert json.loads(latest)["title"] == "KCIDB I/O 5.3"
+
+
+@pytest.mark.parametrize("name", ["v9.9", "5.3", "v5", "v5.3.0"])
+def test_another_is_not(name, client):
+    reply = client.send("GET", f"/schema/{name}")
+    assert reply.status == 404
+    assert "latest" in json.loads(reply.body)["message"] and "v4.5, v5.0" in json.loads(reply.body)["message"]
 
 
 def test_patterns_match_whole_texts():
