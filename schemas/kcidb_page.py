@@ -54,6 +54,7 @@ What kcidb-io 141 takes is taken, but for this:
 | a time outside the years 1 to 9999 in UTC | refused | no date holds it |
 | an id that begins with another origin than `origin` | refused | nobody tells another's results |
 | an object of the origin `_` that no upgrade makes | refused | it is nobody's |
+| more than 100,000 objects in one submission | refused | send it in pieces, in any order |
 | an older version's object whose upgrade is not valid | refused | nothing could read it |
 
 A whole number may be written `5.0`. A negative duration is taken with a warning; so is an incident that names both a

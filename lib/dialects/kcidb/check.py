@@ -40,6 +40,9 @@ class Faults:
             raise Malformed([*self.found], self.count)
 
 
+OBJECTS_MAX = 100_000
+"""Most objects of a submission; the largest one seen has 1,407 (kcidb.md 3.3)."""
+
 Converters = Mapping[str, Convert]
 
 
@@ -89,6 +92,10 @@ def _frame_flaws(document: Any) -> Iterator[Flaw]:
     except Wrong:
         yield _version_flaw(document)
         return
+    count = sum(len(document[kind]) for kind in kinds if isinstance(document.get(kind), list))
+    if count > OBJECTS_MAX:
+        yield Flaw("", "size", f"{count} objects", "send it in pieces, in any order",
+                   f"a submission has at most {OBJECTS_MAX} objects")  # fmt: skip
     for name, value in document.items():
         if name in kinds:
             if not isinstance(value, list):

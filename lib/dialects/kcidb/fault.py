@@ -2,30 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from functools import cache, partial
+from itertools import islice
 from typing import Any, NamedTuple
 
-from lib.dialects.kcidb.normal import INTEGER_MAX, INTEGER_MIN, Convert, Wrong, bad_in, converter, escape, keep_checked
+from lib.dialects.kcidb.normal import (
+    INTEGER_MAX,
+    INTEGER_MIN,
+    MATCHED_CHARS_MAX,
+    Convert,
+    Wrong,
+    converter,
+    escape,
+    keep,
+    unkept,
+)
 from lib.dialects.kcidb.text import normal_time
-from schemas.kcidb_fields import Free, List, Number, Struct, Text, Type
+from schemas.kcidb_fields import Flag, Free, List, Number, Struct, Text, Type
 
 FAULTS_MAX = 100
-"""Most faults of a submission that are described; all are counted."""
+"""Most faults of a submission that are described; all are counted, but for more of one `misc`."""
 GOT_CHARS_MAX = 80
 """Most characters of a faulty value that are shown."""
+
+PLACE_CHARS_MAX = 500
+"""Most characters that are told of a pointer, and of an id: a faulty document may have any for a name."""
 
 Fault = dict[str, Any]
 
 
 class Flaw(NamedTuple):
-    """One thing that is wrong: where below its object, which rule, the value, how to repair it, what is the matter."""
+    """One thing that is wrong: where, which rule, the value, how to repair it, what is the matter. A hint that takes
+    long to find is a function: most flaws of a hopeless document are only counted."""
 
     pointer: str
     rule: str
     got: Any
-    hint: str
+    hint: str | Callable[[], str]
     says: str
+
+
+Reason = tuple[str, Any, str | Callable[[], str], str]
+"""A flaw without its place."""
 
 
 def flaws(type_: Type, value: Any, pointer: str) -> Iterator[Flaw]:
@@ -38,8 +58,8 @@ def flaws(type_: Type, value: Any, pointer: str) -> Iterator[Flaw]:
         for place, item in enumerate(value):
             yield from flaws(type_.of, item, f"{pointer}/{place}")
     elif isinstance(type_, Free) and isinstance(value, dict):
-        for inner, bad in bad_in(value, pointer):
-            yield _unkept(inner, bad)
+        for inner, bad in islice(unkept(value), FAULTS_MAX):
+            yield _unkept(pointer + inner, bad)
     else:
         yield from _of_leaf(type_, value, pointer)
 
@@ -51,7 +71,7 @@ def _of_struct(type_: Struct, value: dict[str, Any], pointer: str) -> Iterator[F
     for name, item in value.items():
         known = type_.fields.get(name)
         if known is None:
-            yield Flaw(f"{pointer}/{escape(name)}", "unknown", item, _nearest(name, type_),
+            yield Flaw(f"{pointer}/{escape(name)}", "unknown", item, partial(_nearest, name, type_),
                        f"a {type_.name} of this version has no field of this name")  # fmt: skip
         else:
             yield from flaws(known.type, item, f"{pointer}/{name}")
@@ -67,13 +87,18 @@ def _nearest(name: str, type_: Struct) -> str:
 
 
 def _of_leaf(type_: Type, value: Any, pointer: str) -> Iterator[Flaw]:
-    convert = converter(type_, keep_checked)
-    if _takes(convert, value):
-        return
-    yield Flaw(pointer, *_reason(type_, convert, value))
+    if isinstance(type_, Free | List | Struct):
+        yield Flaw(pointer, *_mistyped(type_, value))
+    elif not _takes(_convert(type_), value):
+        yield Flaw(pointer, *_reason(type_, _convert(type_), value))
 
 
-def _reason(type_: Type, convert: Convert, value: Any) -> tuple[str, Any, str, str]:
+@cache
+def _convert(type_: Text | Number | Flag) -> Convert:
+    return converter(type_, keep)
+
+
+def _reason(type_: Type, convert: Convert, value: Any) -> Reason:
     if not isinstance(type_, Text):
         return _reason_of_number(type_, value) if isinstance(type_, Number) else _mistyped(type_, value)
     if not isinstance(value, str):
@@ -84,8 +109,9 @@ def _reason(type_: Type, convert: Convert, value: Any) -> tuple[str, Any, str, s
         return "nul", value, "remove the characters U+0000", "a text holds the character U+0000"
     if type_.values:
         return "enum", value, type_.hint, f"no {type_.name} is called so"
-    if type_.chars_max is not None and len(value) > type_.chars_max:
-        return "maxLength", value, type_.hint, f"{len(value):,} characters are more than {type_.chars_max:,}"
+    longest = MATCHED_CHARS_MAX if type_.chars_max is None else type_.chars_max
+    if len(value) > longest:
+        return "maxLength", value, type_.hint, f"{len(value):,} characters are more than {longest:,}"
     return "format" if type_.format else "pattern", value, type_.hint, _formless(type_, value)
 
 
@@ -103,7 +129,7 @@ def _is_far(value: str) -> bool:
     return False
 
 
-def _reason_of_number(type_: Number, value: Any) -> tuple[str, Any, str, str]:
+def _reason_of_number(type_: Number, value: Any) -> Reason:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _mistyped(type_, value)
     if not type_.is_whole:
@@ -111,7 +137,7 @@ def _reason_of_number(type_: Number, value: Any) -> tuple[str, Any, str, str]:
     return "range", value, type_.hint, "this is no whole number from 0 to 2^63 - 1"
 
 
-def _mistyped(type_: Type, value: Any) -> tuple[str, Any, str, str]:
+def _mistyped(type_: Type, value: Any) -> Reason:
     return "type", value, type_.hint, f"this is {_kind(value)}, not a {type_.name}"
 
 
@@ -139,10 +165,13 @@ def _takes(convert: Convert, value: Any) -> bool:
 
 def fault(flaw: Flaw, owner: str | None) -> Fault:
     """A flaw as it is told, with the id of its object."""
+    owner = owner[:PLACE_CHARS_MAX] if owner else owner
+    pointer = flaw.pointer[:PLACE_CHARS_MAX]
     where = f"{owner}: " if owner else ""
-    message = f"{where}{flaw.pointer or '/'}: {flaw.says}"
+    hint = flaw.hint if isinstance(flaw.hint, str) else flaw.hint()
+    message = f"{where}{pointer or '/'}: {flaw.says}"
     return {
-        "pointer": flaw.pointer, "object": owner, "rule": flaw.rule, "got": shown(flaw.got), "hint": flaw.hint,
+        "pointer": pointer, "object": owner, "rule": flaw.rule, "got": shown(flaw.got), "hint": hint,
         "msg": message.encode(errors="replace").decode(),
     }  # fmt: skip
 
