@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import jiter
@@ -45,17 +47,18 @@ def unreadable(says: str) -> Malformed:
 
 
 _SEAM = re.compile(rb"\}\s*\{").search
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+# A string, though it has no end, or a bracket. Nothing in it goes back to try again.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?|[{}\[\]]', re.DOTALL)
 _STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 
 
 def split_documents(raw: bytes) -> Iterator[bytes]:
     """The JSON texts of a body: one a line, or one behind the other. What is no JSON is a text too, for `read` to
     refuse. Raises TooLarge past DOCUMENTS_MAX."""
-    lines = [line for line in map(bytes.strip, raw.split(b"\n")) if line]
+    lines = list(islice(filter(None, map(bytes.strip, BytesIO(raw))), DOCUMENTS_MAX + 1))
     # Where every line has braces around it, and no second pair, each is a text: none ends inside a list or string.
     is_by_line = all(line[:1] == b"{" and line[-1:] == b"}" and not _SEAM(line) for line in lines)
-    documents = lines if is_by_line else list(_balanced(raw))
+    documents = lines if is_by_line else list(islice(_balanced(raw), DOCUMENTS_MAX + 1))
     if len(documents) > DOCUMENTS_MAX:
         raise TooLarge(f"more than {DOCUMENTS_MAX} submissions in one body")
     return iter(documents)

@@ -130,6 +130,11 @@ def test_texts_come_apart_as_they_were_joined(values, between, indent):
     assert [json.loads(text) for text in split_documents(raw)] == values
 
 
+@pytest.mark.parametrize("raw", [b'"' + b'\\"' * 10**6, b'"' + b'\\"' * 10**6 + b"\\", b"{" * 10**6, b'{"' * 10**5])
+def test_a_text_without_end_is_looked_through_once(raw):
+    assert list(split_documents(raw)) == [raw]
+
+
 def test_a_body_has_a_limit():
     assert len(list(split_documents(b"{}\n" * DOCUMENTS_MAX))) == DOCUMENTS_MAX
     for raw in (b"{}\n" * (DOCUMENTS_MAX + 1), b"{}[]" * DOCUMENTS_MAX, b"}" * 100_000):
