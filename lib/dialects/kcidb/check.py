@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from lib.dialects.kcidb.fault import FAULTS_MAX, Fault, Flaw, fault, flaws
+from lib.dialects.kcidb.fault import ABSENT, FAULTS_MAX, Fault, Flaw, fault, flaws
 from lib.dialects.kcidb.normal import Convert, Wrong, converter, escape, keep, keep_checked
 from lib.domain.report import Fields
 from lib.errors import Malformed
@@ -108,7 +108,7 @@ def _frame_flaws(document: Any) -> Iterator[Flaw]:
 def _version_flaw(document: dict[str, Any]) -> Flaw:
     hint = f'versions {accepted()} are accepted: write {{"major": {NEWEST[0]}, "minor": {NEWEST[1]}}}'
     if "version" not in document:
-        return Flaw("/version", "required", None, hint, "a submission needs its version")
+        return Flaw("/version", "required", ABSENT, hint, "a submission needs its version")
     return Flaw("/version", "version", document["version"], hint, f"this version is not one of {accepted()}")
 
 

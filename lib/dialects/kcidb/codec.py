@@ -25,7 +25,7 @@ from lib.domain.report import KINDS, Fields, key_of
 from lib.domain.sent import Copy, Sent
 from schemas.kcidb import NEWEST
 
-__all__ = ["decode", "decode_text", "encode", "read", "split_documents", "submission_id", "upgraded"]
+__all__ = ["decode", "decode_text", "encode", "read", "split_documents", "stamped", "submission_id", "upgraded"]
 
 WARNINGS_MAX = 100
 """Most warnings about a submission."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from functools import cache, partial
@@ -27,6 +28,8 @@ FAULTS_MAX = 100
 GOT_CHARS_MAX = 80
 """Most characters of a faulty value that are shown."""
 
+ABSENT = object()
+"""What was got where nothing was."""
 PLACE_CHARS_MAX = 500
 """Most characters that are told of a pointer, and of an id: a faulty document may have any for a name."""
 
@@ -67,12 +70,12 @@ def flaws(type_: Type, value: Any, pointer: str) -> Iterator[Flaw]:
 def _of_struct(type_: Struct, value: dict[str, Any], pointer: str) -> Iterator[Flaw]:
     for name, field in type_.fields.items():
         if field.is_required and name not in value:
-            yield Flaw(f"{pointer}/{name}", "required", None, field.type.hint, f"a {type_.name} needs {name}")
+            yield Flaw(f"{pointer}/{name}", "required", ABSENT, field.type.hint, f"{_a(type_.name)} needs {name}")
     for name, item in value.items():
         known = type_.fields.get(name)
         if known is None:
             yield Flaw(f"{pointer}/{escape(name)}", "unknown", item, partial(_nearest, name, type_),
-                       f"a {type_.name} of this version has no field of this name")  # fmt: skip
+                       f"{_a(type_.name)} of this version has no field of this name")  # fmt: skip
         else:
             yield from flaws(known.type, item, f"{pointer}/{name}")
 
@@ -104,7 +107,7 @@ def _reason(type_: Type, convert: Convert, value: Any) -> Reason:
     if not isinstance(value, str):
         return _mistyped(type_, value)
     if value.endswith("\n") and _takes(convert, value[:-1]):
-        return "newline", value, "cut the newline at the end", f"a {type_.name} does not end in a newline"
+        return "newline", value, "cut the newline at the end", f"{_a(type_.name)} does not end in a newline"
     if "\0" in value:
         return "nul", value, "remove the characters U+0000", "a text holds the character U+0000"
     if type_.values:
@@ -138,7 +141,7 @@ def _reason_of_number(type_: Number, value: Any) -> Reason:
 
 
 def _mistyped(type_: Type, value: Any) -> Reason:
-    return "type", value, type_.hint, f"this is {_kind(value)}, not a {type_.name}"
+    return "type", value, type_.hint, f"this is {_kind(value)}, not {_a(type_.name)}"
 
 
 def _kind(value: Any) -> str:
@@ -177,17 +180,23 @@ def fault(flaw: Flaw, owner: str | None) -> Fault:
 
 
 def shown(value: Any) -> str:
-    """The beginning of a faulty value, for people."""
+    """The beginning of a faulty value as JSON; of a large one what it is."""
+    if value is ABSENT:
+        return "nothing"
+    if isinstance(value, dict | list) and (len(value) > 3 or any(isinstance(one, dict | list) for one in value)):
+        return f"{_kind(value)} of {len(value)}"
     if isinstance(value, dict):
-        return f"an object of {len(value)}" if value else "{}"
+        return _cut("{" + ", ".join(f"{shown(key)}: {shown(item)}" for key, item in value.items()) + "}")
     if isinstance(value, list):
-        return f"a list of {len(value)}" if value else "[]"
-    if isinstance(value, int) and not isinstance(value, bool) and not INTEGER_MIN <= value <= INTEGER_MAX:
+        return _cut("[" + ", ".join(map(shown, value)) + "]")
+    if isinstance(value, int) and not INTEGER_MIN <= value <= INTEGER_MAX:
         return f"an integer of {value.bit_length()} bits"
-    words = {None: "null", True: "true", False: "false"}
-    text = (
-        words[value]
-        if value is None or isinstance(value, bool)
-        else repr(value[:GOT_CHARS_MAX] if isinstance(value, str) else value)
-    )
+    return _cut(json.dumps(value[:GOT_CHARS_MAX] if isinstance(value, str) else value, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= GOT_CHARS_MAX else text[: GOT_CHARS_MAX - 1] + "…"
+
+
+def _a(name: str) -> str:
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"

@@ -13,7 +13,7 @@ from lib.errors import Malformed
 from schemas import kcidb_page
 from schemas.kcidb import NEWEST, versions
 from schemas.kcidb_json import json_schema
-from tests.kcidb_corpus import Corpus
+from tests.kcidb_corpus import Corpus, documents
 
 PAGE = Path(__file__).parents[3] / "docs" / "kcidb-schema.md"
 EACH = pytest.mark.parametrize("version", versions(), ids=lambda v: f"{v[0]}.{v[1]}")
@@ -21,6 +21,27 @@ EACH = pytest.mark.parametrize("version", versions(), ids=lambda v: f"{v[0]}.{v[
 
 def test_the_page_is_fresh():
     assert PAGE.read_text() == kcidb_page.page(), "run `make openapi`"
+
+
+def test_the_page_s_example_is_taken_and_its_fault_is_told_so():
+    document, fault = (json.loads(text.partition("```")[0]) for text in PAGE.read_text().split("```json")[1:])
+    assert len(decode(document).copies) == 3
+    document["tests"][0]["path"] = "ltp..read01"
+    with pytest.raises(Malformed) as caught:
+        decode(document)
+    assert caught.value.problems == [fault]
+
+
+def test_the_page_has_every_rule():
+    rules = set()
+    for document in documents(2000, seed=8, broken=1):
+        try:
+            decode(document)
+        except Malformed as error:
+            rules |= {str(problem["rule"]) for problem in error.problems}
+    assert len(rules) > 12
+    rows = "".join(line for line in PAGE.read_text().splitlines() if line.startswith("| `"))
+    assert {rule for rule in (*rules, "size", "json") if f"`{rule}`" not in rows} == set()
 
 
 @EACH

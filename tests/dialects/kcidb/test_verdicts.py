@@ -87,7 +87,7 @@ def test_a_whole_float_is_an_integer():
 def test_a_trailing_newline_is_refused_by_name(kind, fields, more):
     fault = refused(one(kind, fields, **more))
     assert (
-        fault["rule"] == "newline" and fault["got"].endswith("\\n'") and fault["hint"] == "cut the newline at the end"
+        fault["rule"] == "newline" and fault["got"].endswith('\\n"') and fault["hint"] == "cut the newline at the end"
     )
 
 
