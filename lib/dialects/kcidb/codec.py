@@ -75,7 +75,7 @@ def upgraded(value: Any) -> dict[str, Any]:
         lists = upgrade(lists, version[0])
         for kind, objects in waiver([lists["tests"][at]["id"] for at in waived]).items():
             lists.setdefault(kind, []).extend(objects)
-    return {"version": _VERSION, **lists}
+    return {"version": dict(_VERSION), **lists}
 
 
 _VERSION = {"major": NEWEST[0], "minor": NEWEST[1]}
