@@ -1,5 +1,5 @@
 """The command line: `python -m functions.admin create-admin | token | verify-token | reset-token | dead-letters |
-openapi`.
+openapi | kcidb-schema`.
 
 Works on the store that the environment names, beside a running hub or without one. A mistake is one line on stderr and
 exit status 2.
@@ -19,9 +19,11 @@ from functions.wiring import Wiring, at_home
 from lib.domain.account import User
 from lib.domain.hub import Hub
 from lib.errors import Refusal
+from schemas import kcidb_page
 
 OPENAPI = Path(__file__).parent.parent / "schemas" / "openapi.json"
 ROUTES = Path(__file__).parent.parent / "docs" / "routes.md"
+KCIDB_PAGE = Path(__file__).parent.parent / "docs" / "kcidb-schema.md"
 
 
 class Mistake(Exception):
@@ -76,6 +78,9 @@ def _parser() -> argparse.ArgumentParser:
 
     describe = commands.add_parser("openapi", help=f"write {OPENAPI.parent.name}/{OPENAPI.name} from the route table")
     describe.set_defaults(run=write_openapi)
+
+    document = commands.add_parser("kcidb-schema", help=f"write docs/{KCIDB_PAGE.name} from the tables of its schema")
+    document.set_defaults(run=write_kcidb_page)
     return parser
 
 
@@ -108,6 +113,11 @@ def write_openapi(asked: argparse.Namespace) -> None:
     places = [at for at, line in enumerate(lines) if line.startswith("| `")]
     lines[places[0] : places[-1] + 1] = [f"{row}\n" for row in openapi.rows()]
     ROUTES.write_text("".join(lines))
+
+
+def write_kcidb_page(asked: argparse.Namespace) -> None:
+    """Write the page about KCIDB's schema."""
+    KCIDB_PAGE.write_text(kcidb_page.page())
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ TEXT_OLD = Text("text", "write a text")
 TEXT = Text("text", "write a text without the character U+0000", r"[^\u0000]*")
 URL = Text("URL", "write an absolute URL, other characters than RFC 3986 has as %XX", format="uri")
 TIME = Text("time", "write the time with its zone: `2025-07-15T10:10:17Z`", format="date-time")
-MAIL = Text("Message-ID", "write the Message-ID header's value, which has an `@`", format="email")
+MAIL_OLD = Text("Message-ID", "write the Message-ID header's value, which has an `@`", format="email")
+MAIL = Text("Message-ID", MAIL_OLD.hint, r"[^\u0000]*", "email")
 ORIGIN_OLD = Text("origin", "use lower-case letters, digits and `_` only", "[a-z0-9_]*")
 ORIGIN = Text("origin", "use lower-case letters, digits and `_` only, at least one", "[a-z0-9_]+")
 ID_OLD = Text("id", _ID_HINT, r"[a-z0-9_]+:[\s\S]*")
@@ -91,7 +92,7 @@ V1_1: Kinds = {
         "git_repository_commit_name": Field(TEXT_OLD, "the commit as `git describe` has it"),
         "git_repository_branch": Field(TEXT_OLD, "the branch"),
         "patch_mboxes": Field(List(RESOURCE_OLD), "patches, in the order they were applied"),
-        "message_id": Field(MAIL, "Message-ID of the mail that posted the patches"),
+        "message_id": Field(MAIL_OLD, "Message-ID of the mail that posted the patches"),
         "description": Field(TEXT_OLD, "what people call it"),
         "publishing_time": Field(TIME, "when it was made public"),
         "discovery_time": Field(TIME, "when it was found"),
@@ -194,7 +195,7 @@ CHANGES: tuple[Change, ...] = (
                 "patchset_files": Field(List(RESOURCE_2), "patches, in the order they were applied"),
                 "patchset_hash": Field(PATCHSET, "SHA-256 over the lower-case hex SHA-256 of every patch, each "
                                                  'followed by a newline, in order; `""` without patches'),
-                "message_id": Field(MAIL, "Message-ID of the mail that posted the patches"),
+                "message_id": Field(MAIL_OLD, "Message-ID of the mail that posted the patches"),
                 "comment": _COMMENT,
                 "start_time": Field(TIME, "when the checkout started, or the revision was found"),
                 "contacts": Field(List(TEXT_OLD), "whom to tell"),
@@ -269,7 +270,7 @@ CHANGES: tuple[Change, ...] = (
         dropped=("checkouts.contacts", "builds.valid", "tests.waived", "issues.build_valid", "issues.test_status"),
         retyped=(
             (TEXT_OLD, TEXT), (ID_LINE, ID), (EXCERPT_OLD, EXCERPT), (RESOURCE_2, RESOURCE), (PATH_OLD, PATH),
-            (REPOSITORY_OLD, REPOSITORY), (COMPATIBLE_OLD, COMPATIBLE),
+            (REPOSITORY_OLD, REPOSITORY), (COMPATIBLE_OLD, COMPATIBLE), (MAIL_OLD, MAIL),
         ),
         added={"builds": {"status": Field(STATUS, "the result; absent while there is none")}},
     ),

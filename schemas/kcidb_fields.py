@@ -81,6 +81,19 @@ class Field(NamedTuple):
     is_required: bool = False
 
 
+_LAST = ("misc", "_timestamp")
+
+
+def shown(struct: Struct) -> list[tuple[str, Field]]:
+    """The fields of an object in the order in which people are shown them: what it is, what must be there, the rest."""
+
+    def place(pair: tuple[str, Field]) -> tuple[bool, bool, bool]:
+        name, known = pair
+        return name in _LAST, not known.is_required, name not in ("id", "origin")
+
+    return sorted(struct.fields.items(), key=place)
+
+
 Kinds = Mapping[str, Struct]
 """Name of a list → what each of its items is."""
 

@@ -54,6 +54,7 @@ class LocalAuth:
         self._algorithm = algorithm
         self._expires_s = expires_s
         self._known: dict[bytes, _Known] = {}
+        self._strange: dict[bytes, None] = {}  # apart, so that no stranger makes us forget those we know
         self._hasher = argon2.PasswordHasher(TIME_COST, MEMORY_KIB, LANES)
         self._nobody = _hash_of_nothing()
         self._seats = threading.BoundedSemaphore(HASHES_AT_ONCE)
@@ -117,19 +118,18 @@ class LocalAuth:
             return None
 
     def _genuine(self, token: str, verify: Callable[[str], _Known | None], sort: bytes) -> _Known | None:
-        """What `verify` makes of a token, remembered for every token that is genuine."""
+        """What `verify` makes of a token, remembered: it does not depend on the time."""
         if len(token) > TOKEN_CHARS_MAX:
             return None
         # The digest, not the token, is the key, so that no memory dump holds a list of tokens.
         digest = hashlib.sha256(sort + _bytes(token)).digest()
         known = self._known.get(digest)
-        if known is None:
+        if known is None and digest not in self._strange:
             known = verify(token)
-            if known is None:
-                return None
-            if len(self._known) >= KNOWN_MAX:
-                self._known.clear()
-            self._known[digest] = known
+            memory: dict[bytes, Any] = self._strange if known is None else self._known
+            if len(memory) >= KNOWN_MAX:
+                memory.clear()
+            memory[digest] = known
         return known
 
     def _submitter(self, token: str) -> _Known | None:

@@ -7,6 +7,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Fields = dict[str, Any]
@@ -53,7 +54,7 @@ class Results:
             "git_repository_url": "https://git.kernel.org/pub/scm/linux/kernel/git/torvalds/linux.git",
             "git_repository_branch": "master", "git_commit_hash": hashlib.sha1(b"%d" % n).hexdigest(),
             "git_commit_name": f"v6.16-rc{n % 8}-{n}-g{n:012x}", "patchset_hash": "", "valid": True,
-            "start_time": f"2025-07-{1 + n % 28:02}T{n % 24:02}:10:19.512000+00:00",
+            "start_time": started(n, 0),
             "misc": {"submitted_by": "bench", "number": n},
         }  # fmt: skip
 
@@ -62,7 +63,7 @@ class Results:
         return {
             "id": f"bench:b{n}-{b}", "checkout_id": f"bench:c{n}", "origin": "bench", "architecture": "arm64",
             "compiler": "gcc-12", "config_name": f"defconfig+{b}", "status": "PASS", "duration": 300.5 + b,
-            "start_time": "2025-07-14T12:10:19.512000+00:00", "log_url": f"{url}/build.log.gz",
+            "start_time": started(n, b * 60), "log_url": f"{url}/build.log.gz",
             "config_url": f"{url}/config", "comment": f"v6.16-rc{n % 8}-{n}-g{n:012x}",
             "output_files": [
                 {"name": name, "url": f"{url}/{name}"} for name in ("kernel", "modules", "dtbs", "metadata", "build_sh")
@@ -79,7 +80,7 @@ class Results:
         fields: Fields = {
             "id": f"bench:t{n}-{b}-{t}", "build_id": f"bench:b{n}-{b}", "origin": "bench",
             "path": f"{SUITES[t % len(SUITES)]}.case_{t}_{number % 97}", "status": chance.choice(STATUSES),
-            "start_time": f"2025-07-14T12:{number % 60:02}:19.512000+00:00", "duration": number % 900,
+            "start_time": started(n, b * 60 + t * 6 + chance.randrange(600)), "duration": number % 900,
             "comment": f"case_{t} on bcm2711-rpi-4-b in lava-lab",
             "log_url": f"https://files.example.org/bench/{n}/{b}/{t}/log.txt.gz",
             "environment": {
@@ -94,6 +95,14 @@ class Results:
         if chance.random() < self.excerpts:
             fields["log_excerpt"] = excerpt(number % EXCERPTS)
         return fields
+
+
+def started(n: int, seconds: int) -> str:
+    """An instant of the nth checkout, one of which comes every ten minutes."""
+    return (_EPOCH + timedelta(minutes=10 * n, seconds=seconds)).isoformat(timespec="microseconds")
+
+
+_EPOCH = datetime(2025, 7, 1, 12, 10, 19, 512_000, UTC)
 
 
 def document(**lists: list[Fields]) -> Document:

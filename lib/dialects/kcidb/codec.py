@@ -144,6 +144,8 @@ def _retold(flaw: Flaw, document: Mapping[str, Any], places: Mapping[str, Sequen
     at = places[kind][int(index)]
     is_there = steps and steps[0] in document[kind][at]
     pointer = "/".join(("", kind, str(at), *(steps if is_there else ())))
+    if flaw.rule == "origin":  # was so before
+        return flaw._replace(pointer=pointer)
     says = f"{'/'.join(steps)} after the upgrade to {NEWEST[0]}.{NEWEST[1]}: {flaw.says}"
     return Flaw(pointer, "upgrade", flaw.got, flaw.hint, says)
 

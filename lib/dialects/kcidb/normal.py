@@ -118,7 +118,7 @@ def _text(type_: Text) -> Convert:
         return _time
     if type_.values:
         return _word(frozenset(type_.values))
-    if type_.pattern == r"[^\u0000]*":
+    if type_.pattern == r"[^\u0000]*" and not type_.format:
         return _free_text if type_.chars_max is None else _short_text(type_.chars_max)
     return _matching(type_)
 
