@@ -55,8 +55,11 @@ class Finish(NamedTuple):
     tests_at: datetime | None = None
 
 
+UNFINISHED = Finish()
+
+
 def project_node(
-    node: Node, line: Sequence[Node], origin: str, finish: Finish = Finish(), *, has_children: bool = False
+    node: Node, line: Sequence[Node], origin: str, finish: Finish = UNFINISHED, *, has_children: bool = False
 ) -> list[Told]:
     """The objects of a node; `line` are the nodes above it, the root first. Nothing for one that has no place in KCIDB:
     a regression, a build without a checkout, a test without either, a suite, which is told of by its tests."""

@@ -86,9 +86,9 @@ def time(instant: datetime) -> str:
 
 
 def seconds(start: datetime, end: datetime) -> int | float | None:
-    """How long something took, to the millisecond; None where it ended before it began."""
+    """How long something took, to the millisecond; None where it took no time: it was told of when it was over."""
     took = round((end - start).total_seconds(), 3)
-    return None if took < 0 else _number(took)
+    return _number(took) if took > 0 else None
 
 
 def free(value: Any) -> Any:

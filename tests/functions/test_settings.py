@@ -30,6 +30,7 @@ def test_the_defaults():
         token_expires_s=None,
         keep_alive=timedelta(seconds=45),
         query_docs_max=None,
+        origin="tributary",
         source="https://api.kernelci.org/",
         smtp_host="",
         smtp_port=587,
