@@ -2,9 +2,9 @@
 
 Follows the log of nodes by a stored cursor, as part of the sweep, so that no request waits for it. What an event says
 does not matter, only whose it is: each node is read as it is now, once a batch, and what it tells takes the place of
-whatever it told before. So events may come twice, late, or to two processes at once; and reports are a function of the
-nodes alone, which `rebuild` proves. A test has things from the nodes above it: when those change, the tests below are
-put into the backlog in the same transaction.
+whatever it told before. So events may come twice, late, or to two processes at once, and what is told is a function of
+the nodes alone, which the command `kcidb rebuild` proves. A test has things from the nodes above it: when those change,
+the tests below are put into the backlog in the same transaction.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import NamedTuple
 from lib.domain.backlog import PAGE_NODES, Backlog, task
 from lib.domain.event import NODE_CHANNEL, News
 from lib.domain.ledger import Ledger
-from lib.domain.projection import Told
+from lib.domain.merger import Merger
 from lib.domain.projection_batch import Batch, read_batch
-from lib.domain.projection_report import Change, Overtaken, compare, news_of, write
+from lib.domain.projection_report import Change, Overtaken, compare, fold, news_of, write
 from lib.errors import Exists, Refusal, Unavailable
 from lib.ids import Ids, is_node_id
 from lib.store.port import Doc, Event, Scan, Store, Tx
@@ -76,12 +76,14 @@ class Projector:
         """Project all nodes; gives how many reports changed, none when all were true."""
         return sum(self.tell(docs, now) for docs in self._pages())
 
-    def every(self) -> Iterator[Told]:
-        """What all nodes tell, without writing anything; of a made-up build, more than once."""
+    def contribute(self, scratch: Store, merger: Merger) -> int:
+        """Put what all nodes tell into a store that holds what submissions do (`rebuild`); gives how many nodes."""
+        count = 0
         for docs in self._pages():
-            batch = read_batch(self.store, docs, self.origin)
-            for node in batch.nodes:
-                yield from batch.told(node)
+            count += len(docs)
+            for start in range(0, len(docs), BATCH_NODES):
+                fold(scratch, read_batch(self.store, docs[start : start + BATCH_NODES], self.origin))
+        return count
 
     def _pages(self) -> Iterator[list[Doc]]:
         after: str | None = None

@@ -261,7 +261,10 @@ _CHANGED = ("changed_at",)
 
 def _report(kind: str, fields: tuple[Field, ...] = (), shapes: tuple[Shape, ...] = ()) -> Collection:
     """A kind of KCIDB's objects as merged (`lib/domain/report.py`): exports go along `changed_at`."""
-    shared = (Field("conflicted", _T), Field("origin", _T, "object.origin"), Field("changed_at", _AT))
+    shared = (
+        Field("conflicted", _T), Field("origin", _T, "object.origin"), Field("changed_at", _AT),
+        Field("alone", _B, "node.alone"),
+    )  # fmt: skip
     every = _each(("origin", "conflicted"), _CHANGED)
     return Collection(f"kcidb_{kind}", fields=(*fields, *shared), shapes=(*shapes, *every))
 
