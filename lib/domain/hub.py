@@ -16,6 +16,7 @@ from lib.domain.clockwork import Clockwork
 from lib.domain.intake import Decode, Intake
 from lib.domain.item import Items
 from lib.domain.journal import Journal
+from lib.domain.kcidb_list import Views
 from lib.domain.kv import Pairs
 from lib.domain.ledger import Ledger
 from lib.domain.letter import Letters
@@ -60,8 +61,8 @@ def _unread(raw: bytes, is_partial: bool) -> Sent:
 
 class Hub:
     """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `items`, `accounts`, `letters`, `pairs`,
-    `telemetry`, `submitters`, `intake`, `archive`; and what runs by itself. `decode` reads a stored submission again.
-    """
+    `telemetry`, `submitters`, `intake`, `archive`, `views`; and what runs by itself. `decode` reads a stored submission
+    again."""
 
     def __init__(
         self,
@@ -89,6 +90,7 @@ class Hub:
         self.journal = Journal(store, ledger, search, ids, policy.source)
         self.subscriptions = Subscriptions(store, bus.wake)
         self.archive = Archive(store)
+        self.views = Views(store, policy.query_docs_max)
         self.intake = Intake(store, ledger, decode, policy.source)
         self.retention = Retention(store)
         self.items = Items(store, ids, policy.source, bus.wake)

@@ -25,6 +25,8 @@ _URL = re.compile(
     rf"(?:/(?:{_PLAIN}|/)*)?(?:\?(?:{_PLAIN}|[/?])*)?(?:#(?:{_PLAIN}|[/?])*)?\Z"
 )
 _FLOAT_EXACT = 2.0**53
+INTEGER_END = 2**63
+"""No store holds an integer past 64 bits."""
 
 
 def text(value: object) -> str | None:
@@ -97,6 +99,8 @@ def free(value: Any) -> Any:
         return value.replace("\0", "")
     if isinstance(value, float):
         return _number(value)
+    if isinstance(value, int) and not -INTEGER_END <= value < INTEGER_END:
+        return float(value)
     if isinstance(value, Mapping):
         return {free(key): free(member) for key, member in value.items()}
     return [free(member) for member in value] if isinstance(value, list) else value

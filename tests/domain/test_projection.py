@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kcidb_io.schema import V5_3
 
+from lib.dialects.kcidb.codec import decode
 from lib.domain import projection_value
 from lib.domain.node import Node
 from lib.domain.projection import Finish, project_node
@@ -45,12 +46,14 @@ JOB = node(
 
 
 def tell(what: Node, *line: Node, **more) -> dict:
-    """The only object of a node, checked against KCIDB's own schema."""
+    """The last object of a node; all of them are checked, against KCIDB's own schema and against ours."""
     told = project_node(what, line, "maestro", **more)
     document = {"version": {"major": 5, "minor": 3}}
     for one in told:
         document.setdefault(one.kind, []).append(one.fields)
     V5_3.validate(document)
+    # In normal form: what a submission of it would be stored as.
+    assert [copy.fields for copy in decode(document).copies] == [one.fields for one in told]
     return told[-1].fields if told else {}
 
 

@@ -9,6 +9,7 @@ import orjson
 from lib.dialects.kernelci.codec import encode_page
 from lib.dialects.kernelci.codec_page import PAGE_KEYS, View, decode_view
 from lib.dialects.kernelci.codec_query import (
+    FLAG,
     LIMIT,
     LIMIT_DEFAULT,
     NODE_FIELDS,
@@ -34,6 +35,8 @@ FAST_NODES_MAX = 100_000
 """Most nodes of one fast read. More is refused, never cut."""
 FAST_CHUNK_NODES = 1000
 
+REPORTS_KEY = "kcidb"
+"""With it, lists show reports of KCIDB as nodes (kcidb.md 5.3)."""
 _FILTERS = ("<field>", "<field>__<operator>")
 
 
@@ -43,13 +46,18 @@ def find(request: Request, hub: Hub) -> Reply:
     limit = decode_param(pairs, "limit", LIMIT, LIMIT_DEFAULT)
     offset = decode_param(pairs, "offset", OFFSET, 0)
     view = decode_view(pairs, offset)
-    filters = decode_filters(pairs, NODE_FIELDS, PAGE_KEYS)
-    docs, after = hub.nodes.page(Query(filters, limit, offset, view.after), view.order)
+    filters = decode_filters(pairs, NODE_FIELDS, (*PAGE_KEYS, REPORTS_KEY))
+    query = Query(filters, limit, offset, view.after)
+    is_reports = decode_param(pairs, REPORTS_KEY, FLAG, False)
+    if is_reports and view.order != "received_at":
+        raise Invalid("sort", "reports of KCIDB are listed kind by kind, by their ids")
+    docs, after = hub.views.page(query) if is_reports else hub.nodes.page(query, view.order)
     # A page that is not full tells the total by itself, unless it begins somewhere in the middle.
     known = view.after is None and len(docs) < limit and (docs or not offset)
-    total = offset + len(docs) if known else hub.nodes.count(filters)
+    count = hub.views.count if is_reports else hub.nodes.count
+    total = offset + len(docs) if known else count(filters)
     page = encode_page([view.show(d) for d in docs], total, limit, offset)
-    if view.is_asked:
+    if view.is_asked or is_reports:
         page["next"] = after
     return reply_json(page)
 
@@ -83,7 +91,9 @@ def find_fast(request: Request, hub: Hub) -> Reply:
 
 def count(request: Request, hub: Hub) -> Reply:
     """GET /count"""
-    return reply_json(hub.nodes.count(decode_filters(request.query, NODE_FIELDS, accepted("GET /count"))))
+    is_reports = decode_param(request.query, REPORTS_KEY, FLAG, False)
+    filters = decode_filters(request.query, NODE_FIELDS, (*accepted("GET /count"), REPORTS_KEY))
+    return reply_json(hub.views.count(filters) if is_reports else hub.nodes.count(filters))
 
 
 def _read(hub: Hub, part: _Part) -> tuple[list[bytes], str | None]:
@@ -111,10 +121,13 @@ def _reply_array(chunks: list[bytes], after: str | None, headers: Headers = ()) 
 
 
 ROUTES = (
-    Route("GET", "/nodes", find, "query", gives=NodePage, params=(*PAGE_KEYS, *_FILTERS), summary="Find nodes"),
+    Route(
+        "GET", "/nodes", find, "query", gives=NodePage, params=(*PAGE_KEYS, REPORTS_KEY, *_FILTERS),
+        summary="Find nodes, or reports of KCIDB shown as nodes",
+    ),
     Route(
         "GET", "/nodes/fast", find_fast, "query", gives=list[NodeOut], params=(*PAGE_KEYS, *_FILTERS),
         summary="Find nodes without a total",
     ),
-    Route("GET", "/count", count, "query", gives=int, params=_FILTERS, summary="Count nodes"),
+    Route("GET", "/count", count, "query", gives=int, params=(REPORTS_KEY, *_FILTERS), summary="Count nodes"),
 )  # fmt: skip
