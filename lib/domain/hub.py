@@ -90,7 +90,7 @@ class Hub:
         self.journal = Journal(store, ledger, search, ids, policy.source)
         self.subscriptions = Subscriptions(store, bus.wake)
         self.archive = Archive(store)
-        self.views = Views(store, policy.query_docs_max)
+        self.views = Views(store, policy.query_docs_max, policy.origin)
         self.intake = Intake(store, ledger, decode, policy.source)
         self.retention = Retention(store)
         self.items = Items(store, ids, policy.source, bus.wake)

@@ -17,7 +17,7 @@ from lib.domain.report import COLLECTION, KINDS, Fields, Key, is_projected_only
 from lib.domain.search import Found
 from lib.errors import Invalid, TooCostly
 from lib.store.indexes import cut
-from lib.store.port import IN_VALUES_MAX, Doc, Scan, Store, Where, decode_cursor, encode_cursor
+from lib.store.port import IN_VALUES_MAX, Body, Doc, Scan, Store, Where, decode_cursor, encode_cursor
 
 PAGE_DOCS = 200
 PAGE_DOCS_MIN = 20
@@ -43,10 +43,11 @@ class _Split(NamedTuple):
 
 @dataclass(slots=True)
 class Views:
-    """Find, count and load views. `docs_max` is the store's cap of documents read."""
+    """Find, count and load views. `docs_max` is the store's cap of documents read, `origin` that of nodes."""
 
     store: Store
     docs_max: int
+    origin: str
 
     def load(self, id: str) -> Doc | None:
         """The view of this id, or None."""
@@ -120,26 +121,32 @@ class Views:
         page = self.store.find(COLLECTION[kind], Scan((), "", 1, encode_cursor(None, id)))
         return page.docs[0] if page.docs and page.docs[0].key[:ID_DIGITS] == id else None
 
+    def _told(self, kind: str, id: str) -> Doc | None:
+        """The report that a node tells of."""
+        return self.store.load(COLLECTION[kind], Key(kind, f"{self.origin}:{id}").store_key)
+
     def _shown(self, kind: str, docs: Sequence[Doc]) -> list[Doc]:
         """The views of some reports of a kind, under their own ids."""
         objects = [doc.body["object"] for doc in docs]
         builds = self._above("builds", [o["build_id"] for o in objects]) if kind == "tests" else {}
-        tops = objects if kind == "builds" else [builds.get(o["build_id"], {}) for o in objects if kind == "tests"]
-        checkouts = self._above("checkouts", [o["checkout_id"] for o in tops if "checkout_id" in o])
+        stems = objects if kind == "builds" else [body["object"] for body in builds.values()]
+        checkouts = self._above("checkouts", [stem["checkout_id"] for stem in stems])
         shown = []
         for doc, fields in zip(docs, objects, strict=True):
-            build = fields if kind == "builds" else builds.get(fields.get("build_id", ""), {})
-            family = Family(build if kind == "tests" else {}, checkouts.get(build.get("checkout_id", ""), {}))
-            view = view_of(kind, doc.body, family)
+            build = builds.get(fields["build_id"]) if kind == "tests" else None
+            stem = fields if kind == "builds" else _object(build)
+            checkout = checkouts.get(stem.get("checkout_id", ""))
+            parent = _teller(build if kind == "tests" else checkout)
+            view = view_of(kind, doc.body, Family(_object(build), _object(checkout), parent))
             shown.append(Doc(view["id"], doc.rev, view))
         return shown
 
-    def _above(self, kind: str, ids: Sequence[str]) -> dict[str, Fields]:
-        """The objects of these ids, as far as they are there."""
+    def _above(self, kind: str, ids: Sequence[str]) -> dict[str, Body]:
+        """The reports of these ids, as far as they are there."""
         wanted = list(dict.fromkeys(ids))
         keys = [Key(kind, id).store_key for id in wanted]
         docs = self.store.load_many(COLLECTION[kind], keys) if keys else []
-        return {id: doc.body["object"] for id, doc in zip(wanted, docs, strict=True) if doc is not None}
+        return {id: doc.body for id, doc in zip(wanted, docs, strict=True) if doc is not None}
 
     def _split(self, kind: str, filters: tuple[Filter, ...]) -> _Split | None:
         """The scan that finds what may match; None when nothing can."""
@@ -165,7 +172,7 @@ class Views:
         above = PARENTS[kind][0]
         for f in filters:
             if f.path == "parent":
-                doc = self._report(above, f.value)
+                doc = self._report(above, f.value) or self._told(above, f.value)
                 return () if doc is None else (cut(doc.body["object"]["id"]),)
         revision = [Where(REVISION_FIELDS[f.path], "==", f.value) for f in filters if f.path in REVISION_FIELDS]
         return self._of_revision(above, revision) if revision else None
@@ -180,6 +187,15 @@ class Views:
             where = (Where("checkout_id", "in", checkouts),)
         docs = self.store.find(COLLECTION[kind], Scan(where, "", IN_VALUES_MAX + 1)).docs
         return None if len(docs) > IN_VALUES_MAX else tuple(dict.fromkeys(cut(d.body["object"]["id"]) for d in docs))
+
+
+def _object(body: Body | None) -> Fields:
+    return {} if body is None else body["object"]
+
+
+def _teller(body: Body | None) -> str | None:
+    """The node that alone tells of a report."""
+    return None if body is None or not is_projected_only(body) else body["node"]["id"]
 
 
 def _is_plain(f: Filter) -> bool:

@@ -57,6 +57,8 @@ class Family(NamedTuple):
 
     build: Mapping[str, Any] = _NOTHING
     checkout: Mapping[str, Any] = _NOTHING
+    parent: str | None = None
+    """The node that alone tells of the one directly above, if so it is."""
 
 
 def view_id(key: Key) -> str:
@@ -78,7 +80,7 @@ def view_of(kind: str, body: Body, family: Family) -> Body:
         "name": name,
         "path": _path(kind, fields, build, name),
         "group": None,
-        "parent": _parent(kind, fields),
+        "parent": family.parent or _parent(kind, fields),
         "state": state,
         "result": result,
         "artifacts": _artifacts(kind, fields),

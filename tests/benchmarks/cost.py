@@ -117,6 +117,10 @@ def operations(desk: Desk) -> Iterator[tuple[str, Cost]]:
     yield "listen, 2 s of nothing", desk.cost(lambda: desk.listen(subscription))
     desk.ask("POST /node", bodies.checkout(3))
     yield "listen, with an event", desk.cost(lambda: desk.listen(subscription))
+    job = desk.ask("POST /node", job)
+    settle(desk)
+    desk.ask(f"PUT /nodes/{job['id']}", tree(job, 200))
+    yield "tell a tree of 200 to KCIDB", desk.cost(lambda: desk.hub.projector.run(desk.clock()))
 
 
 def fill(desk: Desk, count: int) -> None:

@@ -174,7 +174,7 @@ def filled(store):
     put(store, "tests", TEST, *more, {**TEST, "id": "x:orphan", "origin": "x", "build_id": "x:nowhere"})
     put(store, "issues", ISSUE)
     put(store, "incidents", INCIDENT)
-    return Views(store, 1000)
+    return Views(store, 1000, "lab")
 
 
 def asked(**by):
@@ -234,7 +234,7 @@ def test_pages(filled, filters, size):
 
 
 def test_a_page_says_no_more_than_it_must(store):
-    views = Views(store, 50)
+    views = Views(store, 50, "lab")
     put(store, "tests", *({**TEST, "id": f"ti:{n}"} for n in range(120)))
     assert views.count(asked(owner="ti", kind="test")) == 120
     assert len(views.page(Query(asked(kind="test"), 10)).docs) == 10
@@ -259,6 +259,8 @@ def test_what_a_node_alone_tells_of_is_a_node_already(store, bus, auth, clock, i
     assert [doc.body["data"]["kcidb"]["object"]["id"] for doc in docs] == ["ti:t1"]
     # What it hangs from is told of by a node.
     assert docs[0].body["data"]["kernel_revision"]["commit"] == build.REVISION["commit"]
+    assert docs[0].body["parent"] == kbuild.id
+    assert hub.views.count(asked(parent=kbuild.id)) == 1
     assert hub.views.count(()) == 1
     assert hub.views.load(view_id(key_of("builds", own))) is None
     assert hub.views.count(asked(data__kernel_revision__commit=build.REVISION["commit"])) == 1
