@@ -33,10 +33,11 @@ class Page(NamedTuple):
 
 @dataclass(slots=True)
 class Backlog:
-    """Works off tasks. `tell` takes stored nodes, and gives how many reports changed."""
+    """Works off tasks. `tell` takes stored nodes, and whether they are the last of their task, and gives how many
+    reports changed."""
 
     store: Store
-    tell: Callable[[Sequence[Doc | None], datetime], int]
+    tell: Callable[[Sequence[Doc | None], datetime, bool], int]
 
     def work(self, now: datetime, most: int) -> int:
         """Work off tasks, about `most` nodes of them; gives how many reports changed."""
@@ -47,7 +48,7 @@ class Backlog:
                 continue
             while body is not None and most > 0:
                 page = self._page(body)
-                changed += self.tell(page.docs, now)
+                changed += self.tell(page.docs, now, page.rest is None)
                 most -= PAGE_NODES
                 self._note(doc, body, page.rest)
                 body = page.rest

@@ -55,12 +55,14 @@ class Batch:
         return {one.id: one.rev for node in nodes for one in (*self.line(node), node)}
 
     def touched(self, fresh: Iterable[str]) -> set[str]:
-        """Others that tell something else when these nodes change: the checkout, once it may be finished; and what was
-        no suite before one of the nodes named in `fresh` was created."""
+        """Others that tell something else when these nodes change: their checkout, when builds below one that is
+        closing, or anything below one that is done; and what was no suite before one of the nodes named in `fresh` was
+        created."""
         new, found = frozenset(fresh), set()
         for node in self.nodes:
             line = self.line(node)
-            found |= {n.id for n in line if n.kind == "checkout" and n.state in FINISHING}
+            states = FINISHING if node.kind == "kbuild" else ("done",)
+            found |= {above.id for above in line if above.kind == "checkout" and above.state in states}
             if node.id in new and line and line[-1].kind in TEST_KINDS:
                 found.add(line[-1].id)
         return found - {node.id for node in self.nodes}

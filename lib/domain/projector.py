@@ -58,7 +58,7 @@ class Projector:
     backlog: Backlog = field(init=False)
 
     def __post_init__(self) -> None:
-        self.backlog = Backlog(self.store, lambda docs, now: self.tell(docs, now))
+        self.backlog = Backlog(self.store, lambda docs, now, is_last: self.tell(docs, now, touches=is_last))
 
     def run(self, now: datetime) -> int:
         """Project what changed since the last run; gives how many reports changed."""
@@ -151,13 +151,13 @@ class Projector:
 
         self.store.transact(work)
 
-    def tell(self, docs: Sequence[Doc | None], now: datetime, heard: Heard | None = None) -> int:
-        """Project nodes, and others that change with them; gives how many reports changed. Who goes through all nodes
-        heard nothing: what is below them is not followed."""
+    def tell(self, docs: Sequence[Doc | None], now: datetime, heard: Heard | None = None, touches: bool = True) -> int:
+        """Project nodes and, with `touches`, others that change with them; gives how many reports changed. Who goes
+        through all nodes heard nothing: what is below them is not followed."""
         changed, touched = 0, set()
         for start in range(0, len(docs), BATCH_NODES):
             batch = read_batch(self.store, docs[start : start + BATCH_NODES], self.origin)
-            touched |= batch.touched(heard.created if heard else ())
+            touched |= batch.touched(heard.created if heard else ()) if touches else set()
             changed += self._tell(batch, now, heard)
         for start in range(0, len(more := sorted(touched)), BATCH_NODES):
             changed += self._tell(self._read(more[start : start + BATCH_NODES]), now, heard)

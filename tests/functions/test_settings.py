@@ -120,6 +120,13 @@ def test_a_poll_is_never_held_for_ever():
         of(KEEP_ALIVE_PERIOD="3601")
 
 
+@pytest.mark.parametrize("origin", ["_", "Maestro", "my-lab", "a:b", "é"])
+def test_an_origin_is_one_that_kcidb_takes(origin):
+    with pytest.raises(Faulty, match="HUB_ORIGIN must be lower-case letters"):
+        of(HUB_ORIGIN=origin)
+    assert of(HUB_ORIGIN="my_lab2").origin == "my_lab2"
+
+
 def test_the_environment_wins_over_the_file(tmp_path):
     (tmp_path / ".env").write_text(
         "# a comment\nexport ALGORITHM=HS512\nSECRET_KEY='a$b${HOME}'\nHUB_BIND=\nKEEP_ALIVE_PERIOD=7 # seconds\n"
