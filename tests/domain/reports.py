@@ -235,6 +235,6 @@ def model_of_both(kind: str, told: Sequence[Copy | Told]) -> Body:
     copy = Copy(newest.fields, f"node:{newest.id}", newest.at, newest.rev)
     node: Body = {"id": newest.id, "rev": newest.rev}
     if not sent:
-        return model(kind, [copy]) | {"node": node}
+        return model(kind, [copy]) | {"node": node | {"alone": True}}
     node |= {"fields": newest.fields, "base": model(kind, sent)}
     return model(kind, [*sent, copy], [each.at for each in sent]) | {"node": node}
