@@ -21,7 +21,8 @@ ACK_S, WAIT_MIN_S, WAIT_MAX_S = 60, 10, 600
 
 
 class Push(NamedTuple):
-    """A subscription whose messages go to `on_event`, by a path of its own perhaps. `filter` is Pub/Sub's language over attributes, "" takes all."""
+    """A subscription whose messages go to `on_event`, by a path of its own perhaps. `filter` is Pub/Sub's language over
+    attributes, "" takes all."""
 
     name: str
     topic: str

@@ -17,22 +17,20 @@ import orjson
 from lib.clock import stamp
 from lib.domain import submission as rules
 from lib.domain.access import Actor, may_submit
-from lib.domain.canonical import canonical
 from lib.domain.event import News
 from lib.domain.ledger import Ledger
 from lib.domain.merger import Merger, Outcome, Piece, make_piece, news_of, submitted
 from lib.domain.report import COLLECTION, Fields, Key
 from lib.domain.report_order import is_same
+from lib.domain.report_size import check_sizes, size_of
 from lib.domain.sent import Copy, Sent
 from lib.domain.submission import FAILED, MERGED, PARTS, PENDING, SUBMISSIONS, Submission
-from lib.errors import Forbidden, Malformed
+from lib.errors import Forbidden, Malformed, TooLarge, Unavailable
 from lib.store.port import Body, Scan, Store, Tx, Where
 
 Decode = Callable[[bytes, bool], Sent]
 """Reads a stored submission again: its text, and whether its faulty objects are left out. Raises Malformed."""
 
-OBJECT_BYTES_MAX = 1024 * 1024
-"""Largest object, as JSON in normal form."""
 PIECE_COPIES_NEAR, PIECE_COPIES_FAR = 1000, 200
 """Most copies that one transaction merges: at home, and in the cloud, where it writes up to 500 documents."""
 PIECE_BYTES_NEAR, PIECE_BYTES_FAR = 64 * 1024 * 1024, 2 * 1024 * 1024
@@ -122,11 +120,14 @@ class Intake:
         )  # fmt: skip
         text, parts = rules.pack(raw)
         if not parts and len(sent.copies) <= record.piece and len(raw) <= self.piece_bytes:
-            submission, is_duplicate = self._merge_whole(record, sent, text, now)
-        else:
-            submission, is_duplicate = self._accept(record, text, parts, now)
-            if not is_duplicate:
-                submission = self._go_on(submission, sent, now)
+            try:
+                submission, is_duplicate = self._merge_whole(record, sent, text, now)
+                return Receipt(submission, is_duplicate, sent.warnings)
+            except TooLarge:
+                pass  # its copies are small, the reports that they change are not
+        submission, is_duplicate = self._accept(record, text, parts, now)
+        if not is_duplicate:
+            submission = self._go_on(submission, sent, now)
         return Receipt(submission, is_duplicate, sent.warnings)
 
     def foresee(self, sent: Sent, now: datetime) -> list[Foreseen]:
@@ -197,11 +198,20 @@ class Intake:
         return self._go_on(record, sent, now)
 
     def sweep(self, now: datetime, grace: timedelta = GRACE) -> int:
-        """Go on with what killed requests left pending; gives how many submissions."""
+        """Go on with what killed requests left pending; gives how many submissions. What goes wrong with one
+        is raised when all had their turn."""
         where = (Where("state", "==", PENDING), Where("received_at", "<=", stamp(now - grace)))
         page = self.store.find(SUBMISSIONS, Scan(where, "received_at", SWEEP_MAX))
+        failed: Exception | None = None
         for doc in page.docs:
-            self.resume(doc.key, now)
+            try:
+                self.resume(doc.key, now)
+            except Unavailable:
+                raise
+            except Exception as error:  # no hindrance to the others
+                failed = failed or error
+        if failed is not None:
+            raise failed
         return len(page.docs)
 
     def _merge_whole(
@@ -256,6 +266,15 @@ class Intake:
 
     def _merge_next(self, record: Submission, sent: Sent, now: datetime) -> Submission:
         copies = self._next_copies(record, sent.copies)
+        while True:
+            try:
+                return self._merge_piece(record, copies, len(sent.copies), now)
+            except TooLarge:
+                if len(copies) == 1:
+                    raise
+                copies = copies[: len(copies) // 2]
+
+    def _merge_piece(self, record: Submission, copies: Sequence[Copy], total: int, now: datetime) -> Submission:
         piece, at = make_piece(copies), stamp(now)
 
         def work(tx: Tx) -> tuple[Submission, list[News]]:
@@ -267,7 +286,7 @@ class Intake:
             outcome = self.merger.merge(tx, piece, submitted(record.id, before.received_at), at)
             results = {name: before.results.get(name, 0) + n for name, n in outcome.counts().items()}
             after = replace(before, done=before.done + len(copies), results=results)
-            if after.done >= len(sent.copies):
+            if after.done >= total:
                 after = replace(after, state=MERGED, merged_at=at)
             tx.save(SUBMISSIONS, record.id, rules.to_body(after, rules.text_of(doc.body)))
             return after, self._news(after, outcome, before.done)
@@ -340,27 +359,6 @@ def check_origins(copies: Sequence[Copy], actor: Actor) -> None:
             if not may_submit(actor, origin):
                 raise Forbidden(f"{copy.key.kind} {copy.key.id}: you may not submit results of the origin {origin}")
             allowed.add(origin)
-
-
-def check_sizes(copies: Sequence[Copy], whole_bytes: int) -> None:
-    """Refuse objects that no report could hold; none is larger than its submission."""
-    if whole_bytes <= OBJECT_BYTES_MAX:
-        return
-    problems: list[dict[str, object]] = [
-        {
-            "pointer": f"/{copy.key.kind}", "object": copy.key.id, "rule": "size", "got": f"{size_of(copy)} bytes",
-            "hint": "put what is long into files and name them in output_files",
-            "msg": f"{copy.key.id}: an object has at most {OBJECT_BYTES_MAX} bytes",
-        }
-        for copy in copies if size_of(copy) > OBJECT_BYTES_MAX
-    ]  # fmt: skip
-    if problems:
-        raise Malformed(problems[:ERRORS_KEPT], len(problems))
-
-
-def size_of(copy: Copy) -> int:
-    """The JSON of a copy, in bytes."""
-    return len(canonical(copy.fields))
 
 
 def origins_in(raw: bytes) -> list[str]:

@@ -156,13 +156,13 @@ def grow(kind: str, body: Body, other: State) -> Body:
 
 def of_copy(kind: str, fields: Mapping[str, Any], by: Provenance, at: str) -> State:
     """The state that one copy makes."""
-    values = _apart(kind, fields)
+    values = apart(kind, fields)
     return State(values, dict.fromkeys(values, by), {}, set(), at, at)
 
 
 def open_state(kind: str, body: Body) -> State:
     """The state that a body stores."""
-    values = _apart(kind, body["object"])
+    values = apart(kind, body["object"])
     rank, verdict, source = body["by"]
     by = dict.fromkeys(values, (rank, verdict, source))
     for field, rank, verdict, source in body.get("except", ()):
@@ -193,7 +193,7 @@ def close_state(kind: str, state: State, before: Body) -> Body:
     return body
 
 
-def _apart(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def apart(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """A copy's fields, those of an embedded object under their path."""
     values = dict(fields)
     parted = PARTED.get(kind)
@@ -204,7 +204,7 @@ def _apart(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _together(kind: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The reverse of `_apart`."""
+    """The reverse of `apart`."""
     parted = PARTED.get(kind)
     if parted is None:
         return values

@@ -9,9 +9,10 @@ import pytest
 
 from lib.domain.access import Actor
 from lib.domain.canonical import digest
-from lib.domain.intake import OBJECT_BYTES_MAX, Intake, Sender
+from lib.domain.intake import Intake, Sender
 from lib.domain.ledger import Ledger
 from lib.domain.report import COLLECTION, key_of
+from lib.domain.report_size import FIELD_BYTES_MAX
 from lib.domain.sent import Copy, Sent
 from lib.errors import Forbidden, Malformed
 from tests import build
@@ -132,10 +133,14 @@ def test_what_upgrades_make_is_anybodys(intake):
     assert submit(intake, objects(issues=[waived])).submission.state == "merged"
 
 
-def test_a_large_object_is_refused_with_its_name(intake):
+@pytest.mark.parametrize(("name", "value"), [
+    ("comment", "x" * FIELD_BYTES_MAX), ("environment", {"compatible": ["a,b"] * 10_000}),
+])  # fmt: skip
+def test_a_large_value_is_refused_with_its_name(intake, name, value):
     with pytest.raises(Malformed) as refused:
-        submit(intake, objects(tests=[test_case("t1", comment="x" * OBJECT_BYTES_MAX)]))
-    assert refused.value.problems[0]["object"] == "a:t1" and refused.value.problems[0]["rule"] == "size"
+        submit(intake, objects(tests=[test_case("t1", comment="x" * 1000), test_case("t2", **{name: value})]))
+    (problem,) = refused.value.problems
+    assert (problem["object"], problem["rule"]) == ("a:t2", "size") and name in problem["msg"]
 
 
 @pytest.fixture
@@ -218,3 +223,20 @@ def test_one_and_true_are_two_values(intake, store, clock):
     submit(intake, changed)
     _, second = (event.body["data"]["objects"] for event in store.read("kcidb", 0, 10))
     assert second[0]["digest"] == digest(test_case("t1", misc={"a": True}))
+
+
+def test_one_that_goes_wrong_keeps_no_other_from_its_turn(intake, store, clock, small_pieces, monkeypatch):
+    documents = [objects(tests=[test_case(f"{name}{n}") for n in range(5)]) for name in "ab"]
+    merge = Intake._go_on
+    monkeypatch.setattr(Intake, "_go_on", lambda self, record, sent, now: record)
+    first, second = (submit(intake, document).submission for document in documents)
+
+    def stumble(self, record, sent, now):
+        if record.id == min(first.id, second.id):
+            raise RuntimeError("a mistake of ours")
+        return merge(self, record, sent, now)
+
+    monkeypatch.setattr(Intake, "_go_on", stumble)
+    with pytest.raises(RuntimeError):
+        intake.sweep(clock.advance(minutes=2))
+    assert [intake.load(id).state for id in sorted((first.id, second.id))] == ["pending", "merged"]

@@ -32,25 +32,6 @@ quick = settings(max_examples=25, deadline=None, suppress_health_check=list(Heal
 deep = settings(quick, max_examples=400)
 
 
-@pytest.fixture(params=sorted(STORES))
-def opened(request):
-    """Opens the stores of a new hub at each call."""
-    made = []
-
-    def open_hub():
-        open_store = STORES[request.param]()
-
-        def open_again():
-            made.append(open_store())
-            return made[-1]
-
-        return open_again
-
-    yield open_hub
-    for store in made:
-        store.close()
-
-
 @pytest.fixture(autouse=True)
 def pieces(monkeypatch):
     """Two copies a transaction, so that most submissions take several; long texts in parts."""

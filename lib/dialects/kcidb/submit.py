@@ -16,7 +16,8 @@ from lib.dialects.kcidb.codec_receipt import (
 )
 from lib.dialects.wire import Access, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
-from lib.domain.intake import Sender, check_origins, check_sizes
+from lib.domain.intake import Sender, check_origins
+from lib.domain.report_size import check_sizes
 from lib.domain.submission import TEXT_BYTES_MAX
 from lib.errors import Coded, Forbidden, Invalid, Malformed, NotFound, TooLarge
 
