@@ -97,6 +97,10 @@ class Archive:
         docs = self.store.load_many("submission", ids)
         return {doc.key: doc.body for doc in docs if doc is not None}
 
+    def close(self) -> None:
+        """Close the store, where nobody else does."""
+        self.store.close()
+
     def _texts(self, digests: Sequence[str]) -> dict[str, str]:
         docs = self.store.load_many("excerpt", digests)
         return {doc.key: doc.body["text"] for doc in docs if doc is not None}
