@@ -1,5 +1,5 @@
 """The command line: `python -m functions.admin create-admin | token | verify-token | reset-token | dead-letters |
-openapi`.
+kcidb | openapi`.
 
 Works on the store that the environment names, beside a running hub or without one. A mistake is one line on stderr and
 exit status 2.
@@ -12,14 +12,16 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from functions import dead_letter, openapi, output
+from functions import dead_letter, kcidb, output
 from functions.settings import Faulty, read
 from functions.wiring import Wiring, at_home
-from lib.domain.account import User
-from lib.domain.hub import Hub
 from lib.errors import Refusal
-from schemas import kcidb_page
+
+if TYPE_CHECKING:
+    from lib.domain.account import User
+    from lib.domain.hub import Hub
 
 OPENAPI = Path(__file__).parent.parent / "schemas" / "openapi.json"
 ROUTES = Path(__file__).parent.parent / "docs" / "routes.md"
@@ -75,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         token.set_defaults(run=show_token, make=make)
 
     dead_letter.add_command(commands)
+    kcidb.add_command(commands)
 
     describe = commands.add_parser("openapi", help=f"write {OPENAPI.parent.name}/{OPENAPI.name} from the route table")
     describe.set_defaults(run=write_openapi)
@@ -105,6 +108,9 @@ def show_token(asked: argparse.Namespace) -> None:
 
 def write_openapi(asked: argparse.Namespace) -> None:
     """Write the description of the surface, and for people the table of it and the page about KCIDB's schema."""
+    from functions import openapi
+    from schemas import kcidb_page
+
     OPENAPI.write_bytes(openapi.document())
     lines = ROUTES.read_text().splitlines(keepends=True)
     places = [at for at, line in enumerate(lines) if line.startswith("| `")]

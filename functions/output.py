@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TextIO
 
@@ -84,6 +86,23 @@ def say(*lines: str) -> None:
     """Answer the one who ran the command, at once."""
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     sys.stdout.flush()
+
+
+def pour(pieces: Iterable[bytes]) -> None:
+    """Answer with bytes as they come. When whoever reads them has enough, the rest is not asked for."""
+    out = sys.stdout.buffer
+    try:
+        for piece in pieces:
+            out.write(piece)
+        out.flush()
+    except BrokenPipeError:
+        # Nothing may be left for the interpreter to flush at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def warn(*lines: str) -> None:
+    """Tell the one who ran the command what is no answer."""
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
 def made_up_password() -> str:

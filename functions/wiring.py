@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from functions import output, routes
+from functions import output
 from functions.http import Counts, Edge, Robots
 from functions.settings import Faulty, Settings, read
 from lib.auth.open import open_auth, open_oidc, open_visitors
@@ -22,6 +22,7 @@ from lib.clock import Clock
 from lib.clock import now as wall_clock
 from lib.dialects.kcidb.codec import decode_text
 from lib.dialects.wire import Access
+from lib.domain.archive import Archive
 from lib.domain.hub import Hub, Policy
 from lib.messaging.open import DEAD_DEFAULT as DEAD_DEFAULT
 from lib.messaging.open import open_bus, open_dead_letters
@@ -30,6 +31,8 @@ from lib.outbound.open import open_post
 from lib.store.open import open_store
 from lib.store.port import Store
 
+WHOLE = "hub"
+"""The slice that serves all."""
 SECRET_BYTES = 32
 SECRET_CHARS_MIN = 32
 QUERY_DOCS_NEAR = 1_000_000
@@ -68,7 +71,7 @@ class Wiring:
                 self._hub = self._build()
             return self._hub
 
-    def edge(self, slice: str = routes.WHOLE) -> Edge:
+    def edge(self, slice: str = WHOLE) -> Edge:
         """The edge of one slice, or of all."""
         edge = self._edges.get(slice)
         if edge is not None:
@@ -76,6 +79,9 @@ class Wiring:
         with self._lock:
             if self._robots is None:
                 self._robots = self._find_robots()
+            # The routes of all dialects: a command that answers no requests need not wait for them.
+            from functions import routes
+
             made = Edge(self.hub, routes.table(slice), self.counts, self._say, self._robots)
             return self._edges.setdefault(slice, made)
 
@@ -121,6 +127,11 @@ class Wiring:
 def scratch_store(clock: Clock) -> Store:
     """A store for a while: its file goes when it is closed."""
     return open_store("sqlite://", clock=clock)
+
+
+def archive(settings: Settings) -> Archive:
+    """What is stored of KCIDB's objects, for a command that only reads them; its store is to be closed."""
+    return Archive(open_store(settings.store))
 
 
 def dead_letters(settings: Settings, subscription: str = DEAD_DEFAULT) -> DeadLetters:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib.domain.report import COLLECTION, Fields, Key, is_lifted
+from lib.errors import Invalid
 from lib.store.indexes import cut
-from lib.store.port import Body, Doc, Scan, Store, Where
+from lib.store.port import Body, Doc, Page, Scan, Store, Where, decode_cursor
 
 KEYS_AT_ONCE = 30
 """Parents whose children one scan finds (`IN_VALUES_MAX` of the store's port)."""
+CURSOR_WORDS = "not a cursor of this list"
 
 CHILDREN: Mapping[str, tuple[tuple[str, str], ...]] = {
     "checkouts": (("builds", "checkout_id"),),
@@ -21,6 +23,15 @@ CHILDREN: Mapping[str, tuple[tuple[str, str], ...]] = {
     "incidents": (),
 }
 """Of each kind, the kinds that hang from it and the field by which they name it."""
+
+PARENTS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "checkouts": (),
+    "builds": (("checkouts", "checkout_id"),),
+    "tests": (("builds", "build_id"),),
+    "issues": (),
+    "incidents": (("issues", "issue_id"), ("builds", "build_id"), ("tests", "test_id")),
+}
+"""Of each kind, the kinds that it hangs from and the field by which it names them."""
 
 
 @dataclass(slots=True)
@@ -41,15 +52,27 @@ class Archive:
         docs = self.store.load_many(COLLECTION[keys[0].kind], [key.store_key for key in keys])
         return [None if doc is None else doc.body for doc in docs]
 
+    def newest(self, id: str) -> Body | None:
+        """The highest version of an issue, None when there is none."""
+        # Long ids are indexed by their beginning only.
+        for doc in self.find("issues", (Where("issue_id", "==", cut(id)),), "-version", 1):
+            if doc.body["object"]["id"] == id:
+                return doc.body
+        return None
+
     def find(self, kind: str, where: tuple[Where, ...], order: str = "", page: int = 1000) -> Iterator[Doc]:
         """The reports that meet all conditions, page by page."""
         after = None
         while True:
-            found = self.store.find(COLLECTION[kind], Scan(where, order, page, after))
+            found = self.page(kind, Scan(where, order, page, after))
             yield from found.docs
             after = found.next
             if after is None:
                 return
+
+    def page(self, kind: str, scan: Scan) -> Page:
+        """One page of the reports of a kind."""
+        return self.store.find(COLLECTION[kind], scan)
 
     def children(self, kind: str, field: str, ids: Iterable[str]) -> Iterator[Doc]:
         """The reports of a kind that name one of these ids in a field, as `CHILDREN` has it."""
@@ -69,9 +92,50 @@ class Archive:
         texts = self._texts(sorted(digests))
         return [_filled(view, texts) for view in views]
 
+    def submissions(self, ids: Sequence[str]) -> dict[str, Body]:
+        """The records of these submissions, as far as there are any: what nodes tell has none."""
+        docs = self.store.load_many("submission", ids)
+        return {doc.key: doc.body for doc in docs if doc is not None}
+
+    def close(self) -> None:
+        """Close the store, where nobody else does."""
+        self.store.close()
+
     def _texts(self, digests: Sequence[str]) -> dict[str, str]:
         docs = self.store.load_many("excerpt", digests)
         return {doc.key: doc.body["text"] for doc in docs if doc is not None}
+
+
+def check_cursor(text: str) -> str | None:
+    """The order value that a cursor of the store stands behind, None in key order. Raises Invalid."""
+    try:
+        value, key = decode_cursor(text)
+    except Invalid as error:
+        raise Invalid("cursor", CURSOR_WORDS) from error
+    if not (value is None or isinstance(value, str)) or not f"{value}{key}".isascii():
+        raise Invalid("cursor", CURSOR_WORDS)
+    return value
+
+
+def parents_of(kind: str, view: Mapping[str, Any]) -> Iterator[Key]:
+    """The keys of what a report names as its parents, stored or not."""
+    for above, field in PARENTS[kind]:
+        id = view.get(field)
+        if id is not None:
+            yield Key(above, id, view["issue_version"] if above == "issues" else None)
+
+
+def is_child(key: Key, kind: str, view: Mapping[str, Any]) -> bool:
+    """Whether a report of this kind names that one as its parent."""
+    return key in parents_of(kind, view)
+
+
+def children_where(key: Key, kind: str) -> tuple[Where, ...]:
+    """What finds the reports of a kind that hang from one report. A long id is told by its beginning: `is_child` says
+    for certain."""
+    field = next(field for below, field in CHILDREN[key.kind] if below == kind)
+    where = Where(field, "==", cut(key.id))
+    return (where,) if key.version is None else (where, Where("issue_version", "==", key.version))
 
 
 def _filled(view: Fields, texts: Mapping[str, Any]) -> Fields:

@@ -14,6 +14,8 @@ from lib.domain.archive import Archive
 from lib.domain.board import Board
 from lib.domain.catalog import Catalog
 from lib.domain.clockwork import Clockwork
+from lib.domain.export import Exports
+from lib.domain.family import Families
 from lib.domain.intake import Decode, Intake
 from lib.domain.item import Items
 from lib.domain.journal import Journal
@@ -102,6 +104,7 @@ class Hub:
         self.submitters = Submitters(store, auth, ids)
         self.letters = Letters(self.accounts, auth, post)
         self.pairs = Pairs(store)
+        self.families, self.exports = Families(self.archive), Exports(self.archive)
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)
 
     def board(self) -> Board:

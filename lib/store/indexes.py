@@ -295,13 +295,19 @@ TEST = _report(
     ),
     (*_each(("compatible", "path", "platform", "origin"), _STARTED), *_each(("path", "platform"), _NEWEST)),
 )  # fmt: skip
-ISSUE = _report("issue", (_object("issue_id", path="id"),))
+# The newest version of an issue; what was seen of one version.
+ISSUE = _report(
+    "issue", (_object("issue_id", path="id"), _object("version", _I)), (Shape(("issue_id",), ("-version",)),)
+)
 INCIDENT = _report(
     "incident",
-    (_object("test_id"), _object("build_id"), _object("issue_id"), Field("first_received", _AT)),
+    (
+        _object("test_id"), _object("build_id"), _object("issue_id"), _object("issue_version", _I),
+        Field("first_received", _AT),
+    ),
     # Where an issue was seen first, and last.
     (Shape(("issue_id",), ("first_received",)), Shape(("issue_id",), ("-first_received",))),
-)
+)  # fmt: skip
 
 COLLECTIONS: Mapping[str, Collection] = {
     c.name: c

@@ -5,12 +5,14 @@ Handlers by noun: `submit`, `schema`. Codecs: `codec` (submissions), `codec_rece
 
 from __future__ import annotations
 
-from lib.dialects.kcidb import schema, submit
+from lib.dialects.kcidb import conflicts, export, reports, schema, submit
 from lib.dialects.kcidb.codec_receipt import encode_faults
 from lib.dialects.wire import Dialect, Reply, Request, Route, reply_json
 from lib.errors import Malformed, Unauthenticated
 
-ROUTES: tuple[Route, ...] = tuple(route for noun in (submit, schema) for route in noun.ROUTES)
+ROUTES: tuple[Route, ...] = tuple(
+    route for noun in (submit, schema, reports, export, conflicts) for route in noun.ROUTES
+)
 
 
 def credential(request: Request) -> str | None:

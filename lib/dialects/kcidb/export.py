@@ -1,0 +1,80 @@
+"""KCIDB handlers of exports: everything that changed in some span of time, and how much there is (kcidb.md 4.1).
+
+An export is a stream of documents; or one document a request, with the cursor to go on from, for whoever must be able
+to. The cursor cannot stand in the stream, which holds KCIDB's documents and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import orjson
+
+from lib.dialects.kcidb.codec_query import Params
+from lib.dialects.kcidb.codec_report import VERSION, Form, encode_document, reply_pieces
+from lib.dialects.wire import Reply, Request, Route, reply_json
+from lib.domain.archive import Archive
+from lib.domain.export import Part, Span
+from lib.domain.hub import Hub
+from lib.domain.report import KINDS
+from schemas.kcidb_query import CountOut, ExportPage
+
+OBJECTS_DEFAULT = 500
+OBJECTS_MAX = 1000
+"""Objects of one exported document."""
+EXPORT = (
+    "format", "limit", "cursor", "after", "until", "origin", "kind", "version", "objects_per_document", "metadata",
+)  # fmt: skip
+VERSIONS = (f"{VERSION['major']}.{VERSION['minor']}",)
+_NDJSON = (("content-type", "application/x-ndjson"),)
+
+
+def export(request: Request, hub: Hub) -> Reply:
+    """GET /kcidb/export"""
+    params = Params(request, EXPORT)
+    params.choice("version", VERSIONS)
+    span, form, cursor = decode_span(params), Form(has_metadata=params.flag("metadata")), params.text("cursor")
+    if params.choice("format", ("stream", "pages")) == "pages":
+        part = hub.exports.part(span, params.count("limit", OBJECTS_DEFAULT, OBJECTS_MAX), cursor)
+        return reply_pieces(_page(hub.archive, part, form), len(part.bodies))
+    parts = hub.exports.parts(span, params.count("objects_per_document", OBJECTS_DEFAULT, OBJECTS_MAX), cursor)
+    # The first part is read here: what is wrong with the request can still be refused.
+    first = [part for part in (next(parts, None),) if part is not None]
+    return Reply(200, encode_lines(hub.archive, chain(first, parts), form), _NDJSON)
+
+
+def count(request: Request, hub: Hub) -> Reply:
+    """GET /kcidb/count"""
+    origin = Params(request, ("origin",)).text("origin")
+    return reply_json({kind: hub.exports.count(kind, origin) for kind in KINDS})
+
+
+def decode_span(params: Params, *, is_conflicted: bool = False) -> Span:
+    """What `origin`, `kind`, `after` and `until` choose."""
+    return Span(params.kinds(), params.text("origin"), params.instant("after"), params.instant("until"), is_conflicted)
+
+
+def encode_lines(archive: Archive, parts: Iterable[Part], form: Form) -> Iterator[bytes]:
+    """A document a line."""
+    for part in parts:
+        yield from encode_document(archive, {part.kind: part.bodies}, form)
+        yield b"\n"
+
+
+def _page(archive: Archive, part: Part, form: Form) -> Iterator[bytes]:
+    yield b'{"document":'
+    yield from encode_document(archive, {part.kind: part.bodies} if part.bodies else {}, form)
+    yield b',"next":%b}' % orjson.dumps(part.next)
+
+
+ROUTES = (
+    Route(
+        "GET", "/kcidb/export", export, "kcidb", params=EXPORT, gives=ExportPage,
+        summary="Read every object that changed in a span of time: a stream of documents, or pages of them",
+    ),
+    Route(
+        "GET", "/kcidb/count", count, "kcidb", params=("origin",), gives=CountOut,
+        summary="Count the objects of each kind",
+    ),
+)  # fmt: skip
