@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 
 from lib.auth.port import Auth, Visitors
 from lib.clock import Clock
+from lib.domain import firing, watch
 from lib.domain.access import ANY_ORIGIN
 from lib.domain.account import Accounts
+from lib.domain.agenda import Agenda
 from lib.domain.archive import Archive
 from lib.domain.catalog import Catalog
 from lib.domain.clockwork import Clockwork
+from lib.domain.delivery import Deliveries
 from lib.domain.intake import Decode, Intake
 from lib.domain.item import Items
 from lib.domain.journal import Journal
@@ -20,6 +23,7 @@ from lib.domain.kv import Pairs
 from lib.domain.ledger import Ledger
 from lib.domain.letter import Letters
 from lib.domain.manifest import Manifests
+from lib.domain.patrol import Patrol
 from lib.domain.relay import Relay
 from lib.domain.retention import Retention
 from lib.domain.search import Searcher
@@ -28,10 +32,12 @@ from lib.domain.submitter import Submitters
 from lib.domain.subscription import Subscriptions
 from lib.domain.telemetry import EVENTS_READ_MAX, Telemetry
 from lib.domain.visitor import Guests
+from lib.domain.watch import Watches
+from lib.domain.watchman import Watchman
 from lib.errors import Unavailable
 from lib.ids import Ids
 from lib.messaging.port import Bus
-from lib.outbound.port import Post
+from lib.outbound.port import Courier, Post
 from lib.store.port import Store
 
 log = logging.getLogger(__name__)
@@ -72,6 +78,7 @@ class Hub:
         policy: Policy = Policy(),
         post: Post | None = None,
         decode: Decode = _unread,
+        courier: Courier | None = None,
     ) -> None:
         ids = ids or Ids()
         self.store, self.bus, self.policy, self.clock = store, bus, policy, clock
@@ -95,13 +102,24 @@ class Hub:
         self.submitters = Submitters(store, auth, ids)
         self.letters = Letters(self.accounts, auth, post)
         self.pairs = Pairs(store)
+        self.agenda = Agenda(store)
+        self.watches = Watches(store, self.agenda, ids, courier, has_post=post is not None)
+        told = firing.Firing(store, ledger, policy.source)
+        watchman = Watchman(store, self.archive, self.watches, self.agenda, told)
+        deliveries = Deliveries(store, self.watches, self.accounts, clock, post, courier)
+        self.watchman = Patrol(watchman.run, watch.CHANNEL, bus, clock)
+        self.deliveries = Patrol(deliveries.run, firing.CHANNEL, bus, clock)
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)
 
     def sweep(self, now: datetime) -> dict[str, int]:
         """Everything the clock is due to do: repair what a crash left undone, then move nodes. One part that fails (no
         bus, say) keeps no other from its turn; it is raised in the end."""
         done, failed = [], []
-        for part in (self.relay.repair, self.manifests.sweep, self.clockwork.sweep, self.intake.sweep):
+        parts = (
+            self.relay.repair, self.manifests.sweep, self.clockwork.sweep, self.intake.sweep, self.watchman.sweep,
+            self.deliveries.sweep,
+        )  # fmt: skip
+        for part in parts:
             try:
                 done.append(part(now))
             except Exception as error:
@@ -110,8 +128,8 @@ class Hub:
             log.error("the sweep failed in more than one part", exc_info=other)
         if failed:
             raise failed[0]
-        relayed, finished, moved, merged = done
-        return {"relayed": relayed + finished, "moved": moved, "merged": merged}
+        relayed, finished, moved, merged, told, sent = done
+        return {"relayed": relayed + finished, "moved": moved, "merged": merged, "told": told, "sent": sent}
 
     def tidy(self, now: datetime) -> dict[str, int]:
         """Let go of what is kept for a while only."""
