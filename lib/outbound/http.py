@@ -13,7 +13,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -101,29 +101,29 @@ class HttpCourier:
         line = self._connect(place)
         late = threading.Event()
 
-        def cut() -> None:
+        def give_up() -> None:
             late.set()
-            with suppress(OSError):
-                # Of the socket below TLS, which wakes whoever reads.
-                socket.socket.shutdown(line, socket.SHUT_RDWR)
+            _cut(line)
 
-        timer = threading.Timer(self._whole_s, cut)
+        timer = threading.Timer(self._whole_s, give_up)
         timer.daemon = True
         timer.start()
         try:
-            with closing(line):
-                if isinstance(line, ssl.SSLSocket):
-                    line.do_handshake()
-                answer = _exchange(line, method, place, body, headers, bytes_max)
-                if not late.is_set():
-                    return answer
-                raise TimeoutError
+            if isinstance(line, ssl.SSLSocket):
+                line.do_handshake()
+            answer = _exchange(line, method, place, body, headers, bytes_max)
+            if not late.is_set():
+                return answer
+            raise TimeoutError
         except (OSError, http.client.HTTPException) as error:
             if late.is_set():
                 raise Unavailable(f"no answer was complete within {self._whole_s:g} s") from error
             raise Unavailable(f"no answer came: {type(error).__name__}") from error
         finally:
             timer.cancel()
+            # A reader that an error left behind would keep it open.
+            _cut(line)
+            line.close()
 
     def _connect(self, place: Place) -> socket.socket:
         """A connection to one of the checked addresses; with TLS, before its handshake. Raises Unavailable."""
@@ -142,6 +142,12 @@ class HttpCourier:
         raise Unavailable(f"the host cannot be reached: {type(fault).__name__}") from fault
 
 
+def _cut(line: socket.socket) -> None:
+    """End a connection at once: of the socket below TLS, which wakes whoever reads."""
+    with suppress(OSError):
+        socket.socket.shutdown(line, socket.SHUT_RDWR)
+
+
 def _exchange(
     line: socket.socket, method: str, place: Place, body: bytes | None, headers: Mapping[str, str], bytes_max: int
 ) -> Answer:
@@ -155,10 +161,10 @@ def _exchange(
         connection.request(method, place.target, body, {**headers, **own})
     except ValueError as error:
         raise Invalid("headers", "hold what no header may") from error
-    reply = connection.getresponse()
-    content = reply.read(bytes_max + 1)
-    if reply.length and len(content) <= bytes_max:
-        raise http.client.IncompleteRead(b"", reply.length)
+    with connection.getresponse() as reply:
+        content = reply.read(bytes_max + 1)
+        if reply.length and len(content) <= bytes_max:
+            raise http.client.IncompleteRead(b"", reply.length)
     shown = {header.lower(): value for header, value in reply.getheaders()}
     return Answer(reply.status, shown, content[:bytes_max], len(content) > bytes_max)
 

@@ -40,6 +40,7 @@ def speaking(*chunks: bytes, every_s: float = 0.0, context: ssl.SSLContext | Non
         try:
             line, _ = server.accept()
             if context is not None:
+                line.settimeout(5)
                 line = context.wrap_socket(line, server_side=True)
             with line:
                 heard.append(line.recv(65536))
@@ -47,6 +48,10 @@ def speaking(*chunks: bytes, every_s: float = 0.0, context: ssl.SSLContext | Non
                     line.sendall(chunk)
                     if over.wait(every_s):
                         return
+                # Closing before all was read would cut off what was said.
+                socket.socket.shutdown(line, socket.SHUT_WR)
+                while line.recv(65536):
+                    pass
         except OSError:
             pass
 
