@@ -243,6 +243,8 @@ def _words(value: Any) -> str:
         return " ".join(f"{count} {name}" for name, count in value.items())
     if isinstance(value, list):
         return " ".join(map(_words, value))
+    if value is None:
+        return "unknown"
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from lib.auth.port import Auth, Visitors
 from lib.clock import Clock
-from lib.domain import firing, watch
+from lib.domain import firing, merger
 from lib.domain.access import ANY_ORIGIN
 from lib.domain.account import Accounts
 from lib.domain.agenda import Agenda
@@ -16,6 +16,7 @@ from lib.domain.archive import Archive
 from lib.domain.catalog import Catalog
 from lib.domain.clockwork import Clockwork
 from lib.domain.delivery import Deliveries
+from lib.domain.inspection import Inspector
 from lib.domain.intake import Decode, Intake
 from lib.domain.item import Items
 from lib.domain.journal import Journal
@@ -63,7 +64,8 @@ def _unread(raw: bytes, is_partial: bool) -> Sent:
 
 class Hub:
     """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `items`, `accounts`, `letters`, `pairs`,
-    `telemetry`, `submitters`, `intake`, `archive`; and what runs by itself. `decode` reads a stored submission again.
+    `telemetry`, `submitters`, `intake`, `archive`, `agenda`, `inspector`, `watches`; and what runs by itself. `decode`
+    reads a stored submission again.
     """
 
     def __init__(
@@ -104,10 +106,11 @@ class Hub:
         self.pairs = Pairs(store)
         self.agenda = Agenda(store)
         self.watches = Watches(store, self.agenda, ids, courier, has_post=post is not None)
+        self.inspector = Inspector(store, self.archive, self.agenda)
         told = firing.Firing(store, ledger, policy.source)
         watchman = Watchman(store, self.archive, self.watches, self.agenda, told)
         deliveries = Deliveries(store, self.watches, self.accounts, clock, post, courier)
-        self.watchman = Patrol(watchman.run, watch.CHANNEL, bus, clock)
+        self.watchman = Patrol(watchman.run, merger.CHANNEL, bus, clock)
         self.deliveries = Patrol(deliveries.run, firing.CHANNEL, bus, clock)
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)
 

@@ -15,6 +15,7 @@ from typing import Any
 from lib.clock import stamp
 from lib.domain.access import Actor
 from lib.domain.agenda import Agenda
+from lib.domain.merger import CHANNEL
 from lib.domain.purpose import ROUTES, Purpose
 from lib.domain.purpose_form import read_values
 from lib.domain.readiness import Kin, Missing, Report, climb
@@ -25,8 +26,6 @@ from lib.ids import Ids
 from lib.outbound.port import Courier
 from lib.store.port import Body, Scan, Store, Tx, Where
 
-CHANNEL = "kcidb"
-"""Where the log tells which reports changed."""
 CURSOR = "watchman"
 WATCHES_MAX = 1000
 WATCHES_PER_USER_MAX = 50

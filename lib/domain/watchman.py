@@ -20,11 +20,12 @@ from lib.domain.appointment import Appointments
 from lib.domain.archive import CHILDREN, Archive
 from lib.domain.firing import Finding, Firing
 from lib.domain.kin import ArchiveKin, report_of
+from lib.domain.merger import CHANNEL
 from lib.domain.purpose import Catalog, is_judging, looks_below
 from lib.domain.reach import DESCENDANTS, Reach, reach_of
 from lib.domain.readiness import Report, evaluate, verdict_of
 from lib.domain.report import COLLECTION, KINDS, Key
-from lib.domain.watch import CHANNEL, CURSOR, Standing, Watches
+from lib.domain.watch import CURSOR, Standing, Watches
 from lib.store.indexes import cut
 from lib.store.port import Doc, Event, Scan, Store, Tx, Where
 
