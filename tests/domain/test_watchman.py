@@ -386,3 +386,64 @@ def test_a_new_first_watch_begins_anew(hub, merge, watch, heard, bob):
     hub.watches.drop(bob, first.id)
     watch("result")
     assert heard() == []
+
+
+class Killed(BaseException):
+    """The process dies here."""
+
+
+@pytest.mark.parametrize("is_before", [True, False], ids=["before a commit", "after a commit"])
+def test_killed_anywhere_it_tells_the_same(
+    hub, merge, watch, heard, clock, store, bus, auth, ids, is_before, monkeypatch
+):
+    """The n-th write of a round is the last of its process, for every n; the next process goes on. What was being kept
+    then is kept once its lease has run out."""
+    monkeypatch.setattr(module, "CHILDREN_AT_ONCE", 2)
+    monkeypatch.setattr("lib.domain.firing.FIRED_AT_ONCE", 2)
+    watch("linked", {"kind": "tests"})
+    watch("triage")
+    watch("report")
+    tests = [{**TEST, "id": f"a:t{n}"} for n in range(5)]
+    merge(*(("tests", test) for test in tests))
+    merge(("builds", BUILD))
+    merge(("checkouts", CHECKOUT))
+    transact, deaths = type(store).transact, 0
+
+    def run(hub, limit):
+        """One process; whether it lived."""
+        count = 0
+
+        def dying(self, work):
+            nonlocal count
+            count += 1
+            if count == limit and is_before:
+                raise Killed
+            done = transact(self, work)
+            if count == limit:
+                raise Killed
+            return done
+
+        with monkeypatch.context() as patched:
+            patched.setattr(type(store), "transact", dying)
+            try:
+                hub.watchman.sweep(clock())
+            except Killed:
+                return False
+        return True
+
+    for hours in (0, 3):
+        clock.advance(hours=hours)
+        lived = [
+            run(Hub(store, bus, auth, clock=clock, ids=ids), limit)
+            for limit in range(1, 14)
+            if clock.advance(minutes=5)
+        ]
+        deaths += lived.count(False)
+        assert lived[-1]
+    expected = [(f"a:t{n}", p) for n in range(5) for p in ("linked", "triage")] + [
+        ("a:b1", "triage"),
+        ("a:c1", "report"),
+    ]
+    heard()
+    assert sorted((e.body["data"]["id"], e.body["data"]["purpose"]) for e in heard.events) == sorted(expected)
+    assert deaths > 5 and store.count("kcidb_due", ()) == 0
