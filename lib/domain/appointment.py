@@ -107,7 +107,7 @@ class Appointments:
         if outcome.is_ready:
             verdict = verdict_of(one.purpose, report, kin, catalog)
             is_meant = one.watch.matches(report, kin)
-            told = self.firing.tell([Finding(one.watch, report, is_meant, outcome.by_timeout, verdict)], now)
+            told = self.firing.tell([Finding(one.watch, report, is_meant, outcome, verdict)], now)
         self._end(claimed, outcome.settles_at)
         return told
 

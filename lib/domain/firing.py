@@ -18,7 +18,7 @@ from lib.domain.canonical import digest
 from lib.domain.delivery import prepare
 from lib.domain.event import News, body_of
 from lib.domain.ledger import Ledger
-from lib.domain.readiness import Report
+from lib.domain.readiness import Outcome, Report
 from lib.domain.report_path import value_at
 from lib.domain.watch import Watch, fired_key
 from lib.store.port import Body, Doc, Store, Tx
@@ -49,12 +49,13 @@ ITEMS_MAX = 10
 
 
 class Finding(NamedTuple):
-    """What was found of an object for a watch: whether it is ready, and its verdict as far as the purpose asks."""
+    """What was found of an object for a watch: whether its filter means it, whether it is ready, and its verdict as far
+    as the purpose asks."""
 
     watch: Watch
     report: Report
-    is_ready: bool
-    by_timeout: bool
+    is_meant: bool
+    outcome: Outcome
     verdict: Mapping[str, Any]
 
     @property
@@ -112,7 +113,7 @@ class Firing:
 def _is_news(finding: Finding, known: Doc | None) -> bool:
     """A first readiness; or, after that, a verdict the watch was not told of."""
     if known is None:
-        return finding.is_ready
+        return finding.is_meant and finding.outcome.is_ready
     told = known.body["told"]
     return bool(finding.verdict) and len(told) < VERDICTS_MAX and digest(finding.verdict) not in told
 
@@ -121,7 +122,7 @@ def _record(finding: Finding, now: datetime) -> Body:
     key = finding.report.key
     return {
         "watch": finding.watch.id, "purpose": finding.watch.purpose, "object": key.store_key, "kind": key.kind,
-        "id": key.id, "version": key.version, "fired_at": stamp(now), "by_timeout": finding.by_timeout,
+        "id": key.id, "version": key.version, "fired_at": stamp(now), "by_timeout": finding.outcome.by_timeout,
         "told": [digest(finding.verdict)],
     }  # fmt: skip
 
@@ -136,8 +137,8 @@ def _data(finding: Finding, *, is_correction: bool) -> dict[str, Any]:
         "kind": key.kind,
         "id": key.id,
         **({} if key.version is None else {"version": key.version}),
-        "is_ready": finding.is_ready,
-        "by_timeout": finding.by_timeout,
+        "is_ready": finding.outcome.is_ready,
+        "by_timeout": finding.outcome.by_timeout,
         "verdict": dict(finding.verdict),
         "digest": digest(report.fields),
         "summary": {path: _short(v) for path in SUMMARY[key.kind] if (v := value_at(report.fields, path)) is not None},

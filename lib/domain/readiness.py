@@ -104,7 +104,7 @@ class _Look:
         """All of these; what is missing, each once. `prefix` begins the names of the fields."""
         met = [self._one(purpose, condition, report, prefix) for condition in needs]
         missing = dict.fromkeys(m for outcome in met for m in outcome.missing)
-        return Outcome(tuple(missing), any(outcome.by_timeout for outcome in met))
+        return Outcome(tuple(missing), not missing and any(outcome.by_timeout for outcome in met))
 
     def _one(self, purpose: Purpose, condition: Condition, report: Report, prefix: str) -> Outcome:
         if isinstance(condition, Specified | OneOf):

@@ -127,6 +127,8 @@ class _Round:
     catalog: Catalog
     now: datetime
     reach: Reach = field(init=False)
+    seen: frozenset[Key] = frozenset()
+    """What the last reports looked at were: whoever is below another one of them was looked at with it."""
 
     def __post_init__(self) -> None:
         self.reach = reach_of(self.standing, self.catalog)
@@ -136,6 +138,7 @@ class _Round:
         kin = ArchiveKin(self.man.archive)
         is_new = {change.key: change.is_new for change in changes}
         reports = kin.load(list(is_new))
+        self.seen = frozenset(is_new)
         told = self._consider(reports, kin, is_new)
         for report in reports:
             targets = self.reach.down(report.kind, is_new[report.key])
@@ -158,7 +161,10 @@ class _Round:
         waiting = [*inner, *more, *pages]
         pages.clear()
         _add(pages, waiting)
-        return self._consider(reports, ArchiveKin(self.man.archive), {}) if child_kind in page.targets else 0
+        if child_kind not in page.targets:
+            return 0
+        unseen = [report for report in reports if report.key not in self.seen]
+        return self._consider(unseen, ArchiveKin(self.man.archive), {})
 
     def _consider(self, reports: Sequence[Report], kin: ArchiveKin, is_new: dict[Key, bool]) -> int:
         """Tell the watches of those that are ready; put down when to look again at those that only time keeps."""
@@ -174,21 +180,17 @@ class _Round:
     def _find(self, one: Standing, report: Report, kin: ArchiveKin, is_new: bool) -> Finding | None:
         is_judged = is_judging(one.purpose, report.kind, self.catalog)
         counts_below = bool(looks_below(one.purpose, report.kind, self.catalog))
-        # Nothing is to be said of one that is not ready, unless something was said before.
+        # Nothing is to be said of one that is not ready, or not meant, unless something was said of it before.
         is_final = not is_judged or counts_below or is_new
-        if not one.watch.matches(report, kin):
-            # It was told of perhaps when it still matched: of another verdict it must hear.
-            if is_final:
-                return None
-            verdict = verdict_of(one.purpose, report, kin, self.catalog)
-            return Finding(one.watch, report, False, False, verdict)
+        is_meant = one.watch.matches(report, kin)
+        if not is_meant and is_final:
+            return None
         outcome = evaluate(one.purpose, report, kin, self.catalog, self.now)
-        if not outcome.is_ready and outcome.settles_at is not None:
+        if is_meant and not outcome.is_ready and outcome.settles_at is not None:
             self.man.appointments.make(one.watch.id, report.key, outcome.settles_at)
         if not outcome.is_ready and is_final:
             return None
-        verdict = verdict_of(one.purpose, report, kin, self.catalog)
-        return Finding(one.watch, report, outcome.is_ready, outcome.by_timeout, verdict)
+        return Finding(one.watch, report, is_meant, outcome, verdict_of(one.purpose, report, kin, self.catalog))
 
 
 def _pages_of(kind: str, id: str, targets: frozenset[str]) -> list[Page]:

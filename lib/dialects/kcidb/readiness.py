@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lib.dialects.kcidb.codec_ready import encode_inspection
-from lib.dialects.wire import Access, Reply, Request, Route, decode_json, reply_json
+from lib.dialects.kcidb.codec_ready import decode_any_json, encode_inspection
+from lib.dialects.wire import Access, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.domain.purpose_form import encode_purpose
 from lib.domain.report import KINDS
@@ -24,7 +24,7 @@ def list_purposes(request: Request, hub: Hub) -> Reply:
 
 def define_purpose(request: Request, hub: Hub) -> Reply:
     """POST /purposes: a new one (201), or another form of one that was defined before (200)."""
-    purpose, is_new = hub.agenda.define(decode_json(request), request.now)
+    purpose, is_new = hub.agenda.define(decode_any_json(request), request.now)
     return reply_json(encode_purpose(purpose, hub.agenda.catalog(request.now)), 201 if is_new else 200)
 
 
