@@ -39,9 +39,8 @@ format: $(VENV)/.tests ## put the code in the form that `check` asks for
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-openapi: $(VENV)/.runtime ## write schemas/openapi.json from the route table, docs/kcidb-schema.md from its tables
+openapi: $(VENV)/.runtime ## write schemas/openapi.json, docs/routes.md and docs/kcidb-schema.md from their tables
 	$(BIN)/python -m functions.admin openapi
-	$(BIN)/python -m functions.admin kcidb-schema
 
 plan: $(VENV)/.runtime ## print what `deploy` would run: make plan PROJECT=… REGION=… (infra/README.md)
 	@$(BIN)/python -m infra plan

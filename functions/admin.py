@@ -1,5 +1,5 @@
 """The command line: `python -m functions.admin create-admin | token | verify-token | reset-token | dead-letters |
-openapi | kcidb-schema`.
+openapi`.
 
 Works on the store that the environment names, beside a running hub or without one. A mistake is one line on stderr and
 exit status 2.
@@ -78,9 +78,6 @@ def _parser() -> argparse.ArgumentParser:
 
     describe = commands.add_parser("openapi", help=f"write {OPENAPI.parent.name}/{OPENAPI.name} from the route table")
     describe.set_defaults(run=write_openapi)
-
-    document = commands.add_parser("kcidb-schema", help=f"write docs/{KCIDB_PAGE.name} from the tables of its schema")
-    document.set_defaults(run=write_kcidb_page)
     return parser
 
 
@@ -107,16 +104,12 @@ def show_token(asked: argparse.Namespace) -> None:
 
 
 def write_openapi(asked: argparse.Namespace) -> None:
-    """Write the description of the surface, and the table of it for people."""
+    """Write the description of the surface, and for people the table of it and the page about KCIDB's schema."""
     OPENAPI.write_bytes(openapi.document())
     lines = ROUTES.read_text().splitlines(keepends=True)
     places = [at for at, line in enumerate(lines) if line.startswith("| `")]
     lines[places[0] : places[-1] + 1] = [f"{row}\n" for row in openapi.rows()]
     ROUTES.write_text("".join(lines))
-
-
-def write_kcidb_page(asked: argparse.Namespace) -> None:
-    """Write the page about KCIDB's schema."""
     KCIDB_PAGE.write_text(kcidb_page.page())
 
 

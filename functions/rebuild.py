@@ -29,13 +29,13 @@ def rebuild(asked: argparse.Namespace) -> int:
     from lib.domain.rebuild import Rebuild
 
     with closing(Wiring(at_home(read())).hub) as hub, closing(scratch_store(hub.clock)) as scratch:
-        work = Rebuild(hub.store, scratch, hub.intake.decode)
+        work = Rebuild(hub.store, scratch, hub.intake.decode, hub.projector.contribute)
         count = work.replay()
         differences = list(work.compare())
         reports = sum(hub.store.count(name, ()) for name in work.collections)
         output.say(f"{count} submissions replayed, {reports} reports compared, {len(differences)} differ")
         for d in itertools.islice(differences, SHOWN_MAX):
-            what = "is missing" if d.stored is None else "is told of by no submission" if d.made is None else "differs"
+            what = "is missing" if d.stored is None else "is told of by nobody" if d.made is None else "differs"
             output.say(f"{d.collection} {d.name} {what}")
         if not differences:
             return 0

@@ -58,6 +58,7 @@ class Settings:
     keep_alive: timedelta
     query_docs_max: int | None
     source: str
+    origin: str
     smtp_host: str
     smtp_port: int
     email_sender: str
@@ -168,6 +169,12 @@ def _project(text: str) -> str:
     return text
 
 
+def _origin(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_]+", text) or text == "_":
+        raise ValueError("must be lower-case letters, digits and underscores, and not an underscore alone")
+    return text
+
+
 def _algorithm(text: str) -> str:
     if text not in ALGORITHMS:
         raise ValueError(f"must be one of {', '.join(ALGORITHMS)}")
@@ -211,6 +218,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("HUB_QUERY_DOCS", "", "documents",
             "most documents one query may read; by default 1,000,000 at home, 50,000 where each is billed", _natural),
     Setting("CLOUD_EVENTS_SOURCE", "https://api.kernelci.org/", "URI", "`source` of the hub's events"),
+    Setting("HUB_ORIGIN", "tributary", "name", "the origin that nodes have as objects of KCIDB", _origin),
     Setting("SMTP_HOST", "", "name", "the server that mail goes out by; without one no mail is written", _word),
     Setting("SMTP_PORT", "587", "port", "its port; 465 is encrypted from the start, others once STARTTLS is offered",
             _port),
@@ -300,6 +308,7 @@ def _assemble(found: Mapping[str, Any], notes: tuple[str, ...]) -> Settings:
         keep_alive=found["KEEP_ALIVE_PERIOD"],
         query_docs_max=found["HUB_QUERY_DOCS"] or None,
         source=found["CLOUD_EVENTS_SOURCE"],
+        origin=found["HUB_ORIGIN"],
         smtp_host=found["SMTP_HOST"],
         smtp_port=found["SMTP_PORT"],
         email_sender=found["EMAIL_SENDER"],

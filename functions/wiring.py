@@ -108,6 +108,7 @@ class Wiring:
             source=settings.source,
             keep_alive=settings.keep_alive,
             query_docs_max=docs_max,
+            origin=settings.origin,
             push_origins=settings.push_origins,
         )
         post = open_post(

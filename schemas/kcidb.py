@@ -16,7 +16,7 @@ WHOLE_MAX = 2**63 - 1
 """Largest version of an issue; KCIDB has no limit, stores do."""
 
 _ONE = "write one of"
-_ID_HINT = "write origin, a colon, and an id of your own: `myci:4711`"
+_ID_HINT = "write an origin, a colon, and a name: `myci:4711`"
 
 TEXT_OLD = Text("text", "write a text")
 TEXT = Text("text", "write a text without the character U+0000", r"[^\u0000]*")

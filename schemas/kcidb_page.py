@@ -1,6 +1,6 @@
 """The page docs/kcidb-schema.md, made from the tables: what may be sent, and what each version changed.
 
-Written by `python -m functions.admin kcidb-schema`; a test holds it fresh.
+Written by `make openapi`; a test holds it fresh.
 """
 
 from __future__ import annotations
@@ -32,6 +32,32 @@ is known: the same `id` again, with more fields. A build or a test without `stat
 - All texts are Unicode without U+0000. Times have their zone: `2025-07-15T10:10:17Z`.
 - `_timestamp` comes with exports on request and is ignored in submissions.
 
+What is wrong is told at once, every fault of it:
+
+```json
+{
+  "pointer": "/tests/0/path",
+  "object": "myci:t1",
+  "rule": "pattern",
+  "got": "\\"ltp..read01\\"",
+  "hint": "use letters, digits, `_` and `-`, with single dots between the parts: `ltp.syscalls.read_1`",
+  "msg": "myci:t1: /tests/0/path: this is no path"
+}
+```
+
+| rule | what is wrong |
+|---|---|
+| `json` | the text is not JSON, or names a key twice |
+| `version` | the version is not one of those that are taken |
+| `type`, `null` | a value is of another type, or none |
+| `required`, `unknown` | a field is missing, or has a name that the version does not know |
+| `enum`, `pattern`, `format`, `maxLength` | a text is none of those, or not of the form, that the field asks for |
+| `newline`, `nul` | a text ends in a newline, or holds U+0000 |
+| `range`, `large`, `number` | a number is too small, or too large |
+| `origin` | an object is another origin's |
+| `upgrade` | an object of an older version would not be valid in {newest} |
+| `size` | a submission, or an object, is too large |
+
 Versions 1.1 to {newest} are taken, and upgraded to {newest}. `GET /schema/v{newest}` is the JSON Schema of a version,
 `GET /schema/latest` that of the newest.
 """
@@ -54,6 +80,7 @@ What kcidb-io 141 takes is taken, but for this:
 | a time outside the years 1 to 9999 in UTC | refused | no date holds it |
 | an id that begins with another origin than `origin` | refused | nobody tells another's results |
 | an object of the origin `_` that no upgrade makes | refused | it is nobody's |
+| more than 100,000 objects in one submission | refused | send it in pieces, in any order |
 | an older version's object whose upgrade is not valid | refused | nothing could read it |
 
 A whole number may be written `5.0`. A negative duration is taken with a warning; so is an incident that names both a

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from lib.domain import node as rules
 from lib.domain.access import Actor, may_edit, require_edit
+from lib.domain.backlog import task
 from lib.domain.event import News, node_news
 from lib.domain.ledger import Ledger, Once
 from lib.domain.manifest import Manifests, Planned
@@ -152,6 +153,11 @@ class Catalog:
             edited.rev = tx.save("node", id, to_body(edited))
             for node in moved:
                 tx.save("node", node.id, to_body(node))
+            if edited.parent != stored.parent:
+                # Of those that follow it, and of its former parent, the log does not tell.
+                tx.create("backlog", event_id, task(now, [n for n in (id, stored.parent) if n is not None], id))
+            elif quiet:
+                tx.create("backlog", event_id, task(now, [id]))
             return edited, _news(event_id, self.source, edited, stored, quiet)
 
         return self.ledger.write(now, work)

@@ -20,11 +20,13 @@ from lib.domain.inspection import Inspector
 from lib.domain.intake import Decode, Intake
 from lib.domain.item import Items
 from lib.domain.journal import Journal
+from lib.domain.kcidb_list import Views
 from lib.domain.kv import Pairs
 from lib.domain.ledger import Ledger
 from lib.domain.letter import Letters
 from lib.domain.manifest import Manifests
 from lib.domain.patrol import Patrol
+from lib.domain.projector import Projector
 from lib.domain.relay import Relay
 from lib.domain.retention import Retention
 from lib.domain.search import Searcher
@@ -56,6 +58,8 @@ class Policy:
     """Whose results pushed submissions may tell (kcidb.md 2.5)."""
     query_docs_max: int = 1_000_000
     """Most documents one query may read."""
+    origin: str = "tributary"
+    """The origin that nodes have as objects of KCIDB."""
 
 
 def _unread(raw: bytes, is_partial: bool) -> Sent:
@@ -64,9 +68,8 @@ def _unread(raw: bytes, is_partial: bool) -> Sent:
 
 class Hub:
     """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `items`, `accounts`, `letters`, `pairs`,
-    `telemetry`, `submitters`, `intake`, `archive`, `agenda`, `inspector`, `watches`; and what runs by itself. `decode`
-    reads a stored submission again.
-    """
+    `telemetry`, `submitters`, `intake`, `archive`, `views`, `agenda`, `inspector`, `watches`; and what runs by itself.
+    `decode` reads a stored submission again."""
 
     def __init__(
         self,
@@ -91,9 +94,11 @@ class Hub:
         self.clockwork = Clockwork(store, ledger, ids, clock, policy.source, self.manifests.holds)
         self.relay = Relay(store, bus, self.clockwork.settle, is_noting)
         self.nodes = Catalog(store, ledger, self.manifests, search, ids, policy.source)
+        self.projector = Projector(store, ledger, ids, policy.origin, policy.source)
         self.journal = Journal(store, ledger, search, ids, policy.source)
         self.subscriptions = Subscriptions(store, bus.wake)
         self.archive = Archive(store)
+        self.views = Views(store, policy.query_docs_max, policy.origin)
         self.intake = Intake(store, ledger, decode, policy.source)
         self.retention = Retention(store)
         self.items = Items(store, ids, policy.source, bus.wake)
@@ -115,12 +120,12 @@ class Hub:
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)
 
     def sweep(self, now: datetime) -> dict[str, int]:
-        """Everything the clock is due to do: repair what a crash left undone, then move nodes. One part that fails (no
-        bus, say) keeps no other from its turn; it is raised in the end."""
+        """Everything the clock is due to do: repair what a crash left undone, move nodes, and tell of what changed as
+        reports. One part that fails (no bus, say) keeps no other from its turn; it is raised in the end."""
         done, failed = [], []
         parts = (
-            self.relay.repair, self.manifests.sweep, self.clockwork.sweep, self.intake.sweep, self.watchman.sweep,
-            self.deliveries.sweep,
+            self.relay.repair, self.manifests.sweep, self.clockwork.sweep, self.intake.sweep, self.projector.run,
+            self.watchman.sweep, self.deliveries.sweep,
         )  # fmt: skip
         for part in parts:
             try:
@@ -131,8 +136,11 @@ class Hub:
             log.error("the sweep failed in more than one part", exc_info=other)
         if failed:
             raise failed[0]
-        relayed, finished, moved, merged, told, sent = done
-        return {"relayed": relayed + finished, "moved": moved, "merged": merged, "told": told, "sent": sent}
+        relayed, finished, moved, merged, projected, told, sent = done
+        return {
+            "relayed": relayed + finished, "moved": moved, "merged": merged, "projected": projected, "told": told,
+            "sent": sent,
+        }  # fmt: skip
 
     def tidy(self, now: datetime) -> dict[str, int]:
         """Let go of what is kept for a while only."""

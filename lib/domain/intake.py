@@ -22,6 +22,7 @@ from lib.domain.event import News
 from lib.domain.ledger import Ledger
 from lib.domain.merger import Merger, Outcome, Piece, make_piece, news_of, submitted
 from lib.domain.report import COLLECTION, Fields, Key
+from lib.domain.report_order import is_same
 from lib.domain.sent import Copy, Sent
 from lib.domain.submission import FAILED, MERGED, PARTS, PENDING, SUBMISSIONS, Submission
 from lib.errors import Forbidden, Malformed
@@ -139,7 +140,7 @@ class Intake:
         return [
             Foreseen(keys[k], old is None, _differences(old["object"] if old else {}, new["object"]))
             for k, new in after.items()
-            if new is not None and ((old := before[k]) is None or old["object"] != new["object"])
+            if new is not None and ((old := before[k]) is None or not is_same(old["object"], new["object"]))
         ]
 
     def _reports(self, piece: Piece) -> dict[str, Body | None]:
@@ -326,7 +327,7 @@ class Intake:
 def _differences(before: Fields, after: Fields) -> dict[str, dict[str, Any]]:
     return {
         name: {"from": before.get(name), "to": value} for name, value in after.items()
-        if name not in before or before[name] != value
+        if name not in before or not is_same(before[name], value)
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from lib.domain.canonical import digest
 from lib.domain.event import News, body_of
 from lib.domain.report import COLLECTION, Fields, Key, absorb, is_lifted, lift
+from lib.domain.report_order import is_same
 from lib.domain.sent import Copy
 from lib.store.port import Body, Doc, Tx
 
@@ -129,7 +130,7 @@ class Merger:
         else:
             outcome.changed += 1
             tx.save(collection, item.store_key, {**body, "changed_at": changed_at})
-            if body["object"] == doc.body["object"]:
+            if is_same(body["object"], doc.body["object"]):
                 return
         change = Change(item.key, item.store_key, digest(body["object"]), doc is None)
         outcome.changes.append(change)

@@ -37,18 +37,19 @@ Draft = Mapping[str, Any]
 """What a caller gave of a node: field → value, only the fields that were there. Already of the right types."""
 
 # A caller may not set these by a draft.
-_RESERVED = frozenset(("id", "owner", "received_at", "ancestors", "rev", "updated"))
+_RESERVED = frozenset(("id", "owner", "received_at", "ancestors", "rev", "updated", "finished_at"))
 # An edit keeps these whatever the draft says.
 _KEPT_ALWAYS = frozenset(("owner", "submitter", "user_groups"))
 # An edit keeps these when the draft omits them; the KernelCI server resets them instead, which loses the tree.
 _KEPT_IF_OMITTED = frozenset(("parent", "path", "treeid", "created", "kind"))
 
-_INSTANTS = ("created", "updated", "timeout", "holdoff", "received_at")
+_INSTANTS = ("created", "updated", "timeout", "holdoff", "received_at", "finished_at")
 
 
 @dataclass(slots=True)
 class Node:
-    """One node. Instants are aware UTC; `ancestors` are ids from the root down to the parent; `rev` is the store's."""
+    """One node. Instants are aware UTC; `ancestors` are ids from the root down to the parent; `rev` is the store's.
+    `finished_at` is when it became done with the result it has, None for one that did so before this was kept."""
 
     id: str
     kind: str
@@ -75,6 +76,7 @@ class Node:
     processed_by_kcidb_bridge: bool = False
     retry_counter: int = 0
     ancestors: list[str] = field(default_factory=list)
+    finished_at: datetime | None = None
     rev: int = 0
 
     @property
@@ -103,7 +105,7 @@ def to_body(node: Node) -> dict[str, Any]:
     """The stored form: every field, instants cut to milliseconds (kernelci.md 4.1) as canonical texts, and the derived
     fields the store indexes."""
     body = {name: getattr(node, name) for name in _NAMES}
-    for name in ("created", "updated", "timeout", "holdoff"):
+    for name in ("created", "updated", "timeout", "holdoff", "finished_at"):
         if (instant := body[name]) is not None:
             body[name] = stamp_milliseconds(instant)
     body["received_at"] = stamp(node.received_at)
@@ -129,6 +131,7 @@ def create(draft: Draft, *, id: str, owner: str, now: datetime, parent: Node | N
     values.setdefault("created", now)
     values.setdefault("timeout", now + TIMEOUT_DEFAULT)
     node = Node(id=id, owner=owner, updated=now, received_at=now, **values)
+    node.finished_at = now if node.state == "done" else None
     place(node, parent)
     check_indexed(node)
     return node
@@ -160,8 +163,17 @@ def overwrite(stored: Node, draft: Draft, now: datetime) -> Node:
     )  # fmt: skip
     if node.parent == node.id:
         raise Invalid("parent", "a node cannot be its own parent")
+    node.finished_at = finish(stored, node, now)
     check_indexed(node)
     return node
+
+
+def finish(stored: Node, node: Node, now: datetime) -> datetime | None:
+    """When a node that was written now became done with the result it has."""
+    if node.state != "done":
+        return None
+    is_same = stored.state == "done" and stored.result == node.result
+    return stored.finished_at if is_same else now
 
 
 def _bridge_flag(stored: Node, values: Mapping[str, Any]) -> bool:
@@ -237,4 +249,5 @@ def tick(node: Node, has_pending: bool, now: datetime) -> Node | None:
 
 
 def _moved(node: Node, state: str, now: datetime) -> Node:
-    return replace(node, state=state, updated=now, processed_by_kcidb_bridge=False)
+    finished = now if state == "done" else None
+    return replace(node, state=state, updated=now, processed_by_kcidb_bridge=False, finished_at=finished)

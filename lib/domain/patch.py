@@ -37,6 +37,7 @@ def patch(stored: Node, changes: Mapping[str, Any], now: datetime, *, merge: boo
                 given[name] = merged(getattr(stored, name), given[name])
     given["processed_by_kcidb_bridge"] = bool(given.get("processed_by_kcidb_bridge")) and state == stored.state
     node = replace(stored, updated=now, **given)
+    node.finished_at = rules.finish(stored, node, now)
     rules.check_indexed(node)
     return node
 

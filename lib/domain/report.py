@@ -13,7 +13,7 @@ Its stored body:
     changed_at      when the stored report last changed: of this store, not of the submissions
     conflicted      the origin, when there is anything in `lost`; else absent
     node            {"id", "rev"} of the node of the hub that tells of it, and when submissions do so too: "fields",
-                    the node's copy, and "base", the report without it. Without "base" the node alone tells of it
+                    the node's copy, and "base", the report without it; when they do not: "alone", which is true
 
 A field is a top-level name, or `environment.comment`, `culprit.code` …. A source is a submission's id, or `node:<id>`.
 """

@@ -51,7 +51,7 @@ def unite(kind: str, base: Body | None, told: Told | None) -> Body:
     node: Body = {"id": told.id, "rev": told.rev}
     if base is None:
         times = {"first_received": told.at, "last_received": told.at}
-        return {"object": told.fields, "by": list(by), **times, "node": node}
+        return {"object": told.fields, "by": list(by), **times, "node": {**node, "alone": True}}
     node["fields"] = told.fields
     node["base"] = base = {name: value for name, value in base.items() if name != "changed_at"}
     # The times are those of the submissions.

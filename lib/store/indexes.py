@@ -217,6 +217,9 @@ ITEM = Collection(
 MANIFEST = Collection("manifest", fields=(Field("line", _TS), Field("at", _AT)), shapes=_each(("line",), ("at",)))
 MANIFEST_PART = Collection("manifest_part", fields=(Field("expires_at", _AT),), ttl=Ttl("expires_at", timedelta(0)))
 
+# Nodes still to be told of as reports (`lib/domain/backlog.py`).
+BACKLOG = Collection("backlog", fields=(Field("at", _AT),))
+
 # Read by their key alone.
 KV = Collection("kv", fields=())
 
@@ -276,7 +279,10 @@ _CHANGED = ("changed_at",)
 
 def _report(kind: str, fields: tuple[Field, ...] = (), shapes: tuple[Shape, ...] = ()) -> Collection:
     """A kind of KCIDB's objects as merged (`lib/domain/report.py`): exports go along `changed_at`."""
-    shared = (Field("conflicted", _T), Field("origin", _T, "object.origin"), Field("changed_at", _AT))
+    shared = (
+        Field("conflicted", _T), Field("origin", _T, "object.origin"), Field("changed_at", _AT),
+        Field("alone", _B, "node.alone"),
+    )  # fmt: skip
     every = _each(("origin", "conflicted"), _CHANGED)
     return Collection(f"kcidb_{kind}", fields=(*fields, *shared), shapes=(*shapes, *every))
 
@@ -314,7 +320,8 @@ COLLECTIONS: Mapping[str, Collection] = {
     c.name: c
     for c in (
         NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM, MANIFEST, MANIFEST_PART,
-        KV, TELEMETRY, SUBMISSION, SUBMISSION_PART, REVOCATION, EXCERPT, CHECKOUT, BUILD, TEST, ISSUE, INCIDENT,
+        KV, BACKLOG, TELEMETRY, SUBMISSION, SUBMISSION_PART, REVOCATION, EXCERPT, CHECKOUT, BUILD, TEST, ISSUE,
+        INCIDENT,
         WATCH, PURPOSE, CURSOR, FIRED, DUE, DELIVERY,
     )
 }  # fmt: skip

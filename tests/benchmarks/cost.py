@@ -117,6 +117,10 @@ def operations(desk: Desk) -> Iterator[tuple[str, Cost]]:
     yield "listen, 2 s of nothing", desk.cost(lambda: desk.listen(subscription))
     desk.ask("POST /node", bodies.checkout(3))
     yield "listen, with an event", desk.cost(lambda: desk.listen(subscription))
+    job = desk.ask("POST /node", job)
+    settle(desk)
+    desk.ask(f"PUT /nodes/{job['id']}", tree(job, 200))
+    yield "tell a tree of 200 to KCIDB", desk.cost(lambda: desk.hub.projector.run(desk.clock()))
 
 
 def fill(desk: Desk, count: int) -> None:
@@ -131,11 +135,18 @@ def fill(desk: Desk, count: int) -> None:
         desk.store.transact(lambda tx, made=made: [tx.create("node", n.id, to_body(n)) for n in made])  # type: ignore[misc]
 
 
+def settle(desk: Desk) -> None:
+    """Have everything told that is there to be told."""
+    while desk.hub.projector.run(desk.clock()):
+        pass
+
+
 def sweep(desk: Desk, due: int) -> Cost:
     """One sweep that finds so many nodes due, and what it costs."""
     for n in range(due):
         past: dict[str, Any] = {"timeout": desk.clock() + timedelta(seconds=1)}
         desk.hub.nodes.submit(ACTOR, {"kind": "job", "name": f"due-{n}", "path": ["job"], **past}, desk.clock())
+    settle(desk)
     with desk.metered() as cost:
         moved = desk.hub.sweep(desk.clock())["moved"]
     assert moved == due, f"{moved} moved, not {due}"

@@ -78,12 +78,13 @@ TYPICAL = Traffic(
         "POST a node": 0.1,
         "PUT a node that is done": 0.1,
         "PUT a tree of 200": 0.9 / 200,
+        "tell a tree of 200 to KCIDB": 1 / 200,
         "GET 100 nodes and their total": 0.02,
         "GET a count": 0.02,
         "listen, with an event": 0.2 + 0.9 / 200,
     },
     per_day={"sweep, nothing due": 24 * 60, "listen, 2 s of nothing": 5 * 24 * 60 * 60 / 2},
 )
-"""A tenth of the nodes come alone and are updated once, the others in trees of 200; every event is heard by one of five
-listeners that poll the hub day and night; dashboards ask for a page and a count for every 50 nodes; the sweep runs each
-minute."""
+"""A tenth of the nodes come alone and are updated once, the others in trees of 200; all are told as reports of KCIDB;
+every event is heard by one of five listeners that poll the hub day and night; dashboards ask for a page and a count for
+every 50 nodes; the sweep runs each minute."""

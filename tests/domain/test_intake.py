@@ -208,3 +208,13 @@ def test_what_would_change_is_foreseen_and_nothing_written(intake, store, clock)
     assert first.fields == {"status": {"from": "PASS", "to": "FAIL"}} and not first.is_new
     assert second.is_new and second.fields["build_id"] == {"from": None, "to": "a:b1"}
     assert store.generation() == before
+
+
+def test_one_and_true_are_two_values(intake, store, clock):
+    submit(intake, objects(tests=[test_case("t1", misc={"a": 1})]))
+    changed = objects(tests=[test_case("t1", misc={"a": True})])
+    (foreseen,) = intake.foresee(decode(json.dumps(changed).encode(), False), clock())
+    assert foreseen.fields["misc"]["to"]["a"] is True
+    submit(intake, changed)
+    _, second = (event.body["data"]["objects"] for event in store.read("kcidb", 0, 10))
+    assert second[0]["digest"] == digest(test_case("t1", misc={"a": True}))

@@ -178,7 +178,7 @@ def test_a_node_alone():
         "by": [3, 5, "node:" + "1" * 24],
         "first_received": at(5),
         "last_received": at(5),
-        "node": {"id": "1" * 24, "rev": 3},
+        "node": {"id": "1" * 24, "rev": 3, "alone": True},
     }
     assert is_projected_only(body)
 
@@ -212,4 +212,4 @@ def test_submissions_are_absorbed_beside_a_node():
 def test_of_several_nodes_the_newest_counts():
     one = projected(None, 2, "1" * 24, comment="x")
     assert projected(one, 1, "2" * 24) is one
-    assert projected(one, 2, "2" * 24)["node"] == {"id": "2" * 24, "rev": 2}
+    assert projected(one, 2, "2" * 24)["node"] == {"id": "2" * 24, "rev": 2, "alone": True}

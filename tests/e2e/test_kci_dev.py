@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from .player import Player
 
@@ -68,3 +69,15 @@ def test_results_of_many_nodes(kci_dev, lab):
     assert ids(kci_dev("--nodes", "--no-paginate", "--tree", "mainline", "--start-date", "2020-01-01")) == made
     assert kci_dev("--nodes", "--no-paginate", "--count", "--end-date", "2020-01-01").stdout.strip() == "0"
     assert "no such field" in kci_dev("--nodes", "--filter", "status=fail").stderr
+
+
+def test_reports_of_kcidb_are_nodes_to_it(kci_dev, lab, server):
+    lab.submit({**NODE, "data": {"kernel_revision": REVISION}})
+    test = {"id": "ti:t1", "origin": "ti", "build_id": "ti:b1", "path": "ltp.fcntl01", "status": "FAIL"}
+    document = {"version": {"major": 5, "minor": 3}, "tests": [test]}
+    bearer = {"Authorization": f"Bearer {server.token}"}
+    assert requests.post(f"{server.url}/submit", json=document, headers=bearer, timeout=20).status_code == 200
+    (id,) = ids(kci_dev("--nodes", "--filter", "kcidb=true"))
+    assert ids(kci_dev("--nodes", "--filter", "kcidb=true", "--filter", "result=fail", "--filter", "owner=ti")) == [id]
+    assert ids(kci_dev("--nodes", "--filter", "kcidb=true", "--filter", "result=pass")) == []
+    assert ids(kci_dev("--nodeid", id)) == [id]

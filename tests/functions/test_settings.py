@@ -30,6 +30,7 @@ def test_the_defaults():
         token_expires_s=None,
         keep_alive=timedelta(seconds=45),
         query_docs_max=None,
+        origin="tributary",
         source="https://api.kernelci.org/",
         smtp_host="",
         smtp_port=587,
@@ -117,6 +118,13 @@ def test_a_poll_is_never_held_for_ever():
     assert of(HUB_QUERY_DOCS="2000").query_docs_max == 2000
     with pytest.raises(Faulty, match="KEEP_ALIVE_PERIOD must be at most 3600"):
         of(KEEP_ALIVE_PERIOD="3601")
+
+
+@pytest.mark.parametrize("origin", ["_", "Maestro", "my-lab", "a:b", "é"])
+def test_an_origin_is_one_that_kcidb_takes(origin):
+    with pytest.raises(Faulty, match="HUB_ORIGIN must be lower-case letters"):
+        of(HUB_ORIGIN=origin)
+    assert of(HUB_ORIGIN="my_lab2").origin == "my_lab2"
 
 
 def test_the_environment_wins_over_the_file(tmp_path):

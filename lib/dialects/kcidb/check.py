@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from lib.dialects.kcidb.fault import FAULTS_MAX, Fault, Flaw, fault, flaws
+from lib.dialects.kcidb.fault import ABSENT, FAULTS_MAX, Fault, Flaw, fault, flaws
 from lib.dialects.kcidb.normal import Convert, Wrong, converter, escape, keep, keep_checked
 from lib.domain.report import Fields
 from lib.errors import Malformed
@@ -39,6 +39,9 @@ class Faults:
         if self.count:
             raise Malformed([*self.found], self.count)
 
+
+OBJECTS_MAX = 100_000
+"""Most objects of a submission; the largest one seen has 1,407 (kcidb.md 3.3)."""
 
 Converters = Mapping[str, Convert]
 
@@ -89,6 +92,10 @@ def _frame_flaws(document: Any) -> Iterator[Flaw]:
     except Wrong:
         yield _version_flaw(document)
         return
+    count = sum(len(document[kind]) for kind in kinds if isinstance(document.get(kind), list))
+    if count > OBJECTS_MAX:
+        yield Flaw("", "size", f"{count} objects", "send it in pieces, in any order",
+                   f"a submission has at most {OBJECTS_MAX} objects")  # fmt: skip
     for name, value in document.items():
         if name in kinds:
             if not isinstance(value, list):
@@ -101,7 +108,7 @@ def _frame_flaws(document: Any) -> Iterator[Flaw]:
 def _version_flaw(document: dict[str, Any]) -> Flaw:
     hint = f'versions {accepted()} are accepted: write {{"major": {NEWEST[0]}, "minor": {NEWEST[1]}}}'
     if "version" not in document:
-        return Flaw("/version", "required", None, hint, "a submission needs its version")
+        return Flaw("/version", "required", ABSENT, hint, "a submission needs its version")
     return Flaw("/version", "version", document["version"], hint, f"this version is not one of {accepted()}")
 
 

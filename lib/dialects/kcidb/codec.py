@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import orjson
 
 from lib.dialects.kcidb.check import Faults, Right, checked, framed
-from lib.dialects.kcidb.fault import Flaw
+from lib.dialects.kcidb.fault import PLACE_CHARS_MAX, Flaw
 from lib.dialects.kcidb.normal import finish
 from lib.dialects.kcidb.owner import owner_flaw
 from lib.dialects.kcidb.source import read, split_documents, unreadable
@@ -24,7 +25,7 @@ from lib.domain.report import KINDS, Fields, key_of
 from lib.domain.sent import Copy, Sent
 from schemas.kcidb import NEWEST
 
-__all__ = ["decode", "decode_text", "encode", "read", "split_documents", "submission_id", "upgraded"]
+__all__ = ["decode", "decode_text", "encode", "read", "split_documents", "stamped", "submission_id", "upgraded"]
 
 WARNINGS_MAX = 100
 """Most warnings about a submission."""
@@ -54,7 +55,7 @@ def decode(value: Any, *, is_partial: bool = False) -> Sent:
         id=hashlib.sha256(written.text).hexdigest(),
         version=version,
         copies=tuple(Copy(key_of(kind, fields), fields) for kind in KINDS for _, fields in right.get(kind, ())),
-        warnings=tuple(_warnings(right))[:WARNINGS_MAX],
+        warnings=tuple(islice(_warnings(right), WARNINGS_MAX)),
         faults=tuple(faults.found),
         fault_count=faults.count,
     )
@@ -74,7 +75,7 @@ def upgraded(value: Any) -> dict[str, Any]:
         lists = upgrade(lists, version[0])
         for kind, objects in waiver([lists["tests"][at]["id"] for at in waived]).items():
             lists.setdefault(kind, []).extend(objects)
-    return {"version": _VERSION, **lists}
+    return {"version": dict(_VERSION), **lists}
 
 
 _VERSION = {"major": NEWEST[0], "minor": NEWEST[1]}
@@ -108,12 +109,12 @@ def _right(document: Mapping[str, Any], version: tuple[int, int], is_careful: bo
     """The right objects of a document of the newest major, in normal form."""
     right = checked(document, version, is_careful, faults)
     for kind, found in right.items():
-        flawed = []
+        flawed = set()
         for at, fields in found:
             flaw = owner_flaw(kind, finish(fields), f"/{kind}/{at}")
             if flaw is not None:
                 faults.add(flaw, fields["id"])
-                flawed.append(at)
+                flawed.add(at)
         if flawed:
             right[kind] = [one for one in found if one[0] not in flawed]
     return right
@@ -155,7 +156,7 @@ def _warnings(right: Right) -> Iterator[str]:
     for kind in ("builds", "tests"):
         for at, fields in right.get(kind, ()):
             if fields.get("duration", 0) < 0:
-                yield f"/{kind}/{at}/duration: {fields['id']} has a negative duration"
+                yield f"/{kind}/{at}/duration: {fields['id'][:PLACE_CHARS_MAX]} has a negative duration"
     for at, fields in right.get("incidents", ()):
         if ("build_id" in fields) == ("test_id" in fields):
-            yield f"/incidents/{at}: {fields['id']} names not one build or test"
+            yield f"/incidents/{at}: {fields['id'][:PLACE_CHARS_MAX]} names not one build or test"

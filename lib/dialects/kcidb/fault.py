@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
+from functools import cache, partial
+from itertools import islice
 from typing import Any, NamedTuple
 
-from lib.dialects.kcidb.normal import INTEGER_MAX, INTEGER_MIN, Convert, Wrong, bad_in, converter, escape, keep_checked
+from lib.dialects.kcidb.normal import (
+    INTEGER_MAX,
+    INTEGER_MIN,
+    MATCHED_CHARS_MAX,
+    Convert,
+    Wrong,
+    converter,
+    escape,
+    keep,
+    unkept,
+)
 from lib.dialects.kcidb.text import normal_time
-from schemas.kcidb_fields import Free, List, Number, Struct, Text, Type
+from schemas.kcidb_fields import Flag, Free, List, Number, Struct, Text, Type
 
 FAULTS_MAX = 100
-"""Most faults of a submission that are described; all are counted."""
+"""Most faults of a submission that are described; all are counted, but for more of one `misc`."""
 GOT_CHARS_MAX = 80
 """Most characters of a faulty value that are shown."""
+
+ABSENT = object()
+"""What was got where nothing was."""
+PLACE_CHARS_MAX = 500
+"""Most characters that are told of a pointer, and of an id: a faulty document may have any for a name."""
 
 Fault = dict[str, Any]
 
 
 class Flaw(NamedTuple):
-    """One thing that is wrong: where below its object, which rule, the value, how to repair it, what is the matter."""
+    """One thing that is wrong: where, which rule, the value, how to repair it, what is the matter. A hint that takes
+    long to find is a function: most flaws of a hopeless document are only counted."""
 
     pointer: str
     rule: str
     got: Any
-    hint: str
+    hint: str | Callable[[], str]
     says: str
+
+
+Reason = tuple[str, Any, str | Callable[[], str], str]
+"""A flaw without its place."""
 
 
 def flaws(type_: Type, value: Any, pointer: str) -> Iterator[Flaw]:
@@ -38,8 +61,8 @@ def flaws(type_: Type, value: Any, pointer: str) -> Iterator[Flaw]:
         for place, item in enumerate(value):
             yield from flaws(type_.of, item, f"{pointer}/{place}")
     elif isinstance(type_, Free) and isinstance(value, dict):
-        for inner, bad in bad_in(value, pointer):
-            yield _unkept(inner, bad)
+        for inner, bad in islice(unkept(value), FAULTS_MAX):
+            yield _unkept(pointer + inner, bad)
     else:
         yield from _of_leaf(type_, value, pointer)
 
@@ -47,12 +70,12 @@ def flaws(type_: Type, value: Any, pointer: str) -> Iterator[Flaw]:
 def _of_struct(type_: Struct, value: dict[str, Any], pointer: str) -> Iterator[Flaw]:
     for name, field in type_.fields.items():
         if field.is_required and name not in value:
-            yield Flaw(f"{pointer}/{name}", "required", None, field.type.hint, f"a {type_.name} needs {name}")
+            yield Flaw(f"{pointer}/{name}", "required", ABSENT, field.type.hint, f"{_a(type_.name)} needs {name}")
     for name, item in value.items():
         known = type_.fields.get(name)
         if known is None:
-            yield Flaw(f"{pointer}/{escape(name)}", "unknown", item, _nearest(name, type_),
-                       f"a {type_.name} of this version has no field of this name")  # fmt: skip
+            yield Flaw(f"{pointer}/{escape(name)}", "unknown", item, partial(_nearest, name, type_),
+                       f"{_a(type_.name)} of this version has no field of this name")  # fmt: skip
         else:
             yield from flaws(known.type, item, f"{pointer}/{name}")
 
@@ -67,25 +90,31 @@ def _nearest(name: str, type_: Struct) -> str:
 
 
 def _of_leaf(type_: Type, value: Any, pointer: str) -> Iterator[Flaw]:
-    convert = converter(type_, keep_checked)
-    if _takes(convert, value):
-        return
-    yield Flaw(pointer, *_reason(type_, convert, value))
+    if isinstance(type_, Free | List | Struct):
+        yield Flaw(pointer, *_mistyped(type_, value))
+    elif not _takes(_convert(type_), value):
+        yield Flaw(pointer, *_reason(type_, _convert(type_), value))
 
 
-def _reason(type_: Type, convert: Convert, value: Any) -> tuple[str, Any, str, str]:
+@cache
+def _convert(type_: Text | Number | Flag) -> Convert:
+    return converter(type_, keep)
+
+
+def _reason(type_: Type, convert: Convert, value: Any) -> Reason:
     if not isinstance(type_, Text):
         return _reason_of_number(type_, value) if isinstance(type_, Number) else _mistyped(type_, value)
     if not isinstance(value, str):
         return _mistyped(type_, value)
     if value.endswith("\n") and _takes(convert, value[:-1]):
-        return "newline", value, "cut the newline at the end", f"a {type_.name} does not end in a newline"
+        return "newline", value, "cut the newline at the end", f"{_a(type_.name)} does not end in a newline"
     if "\0" in value:
         return "nul", value, "remove the characters U+0000", "a text holds the character U+0000"
     if type_.values:
         return "enum", value, type_.hint, f"no {type_.name} is called so"
-    if type_.chars_max is not None and len(value) > type_.chars_max:
-        return "maxLength", value, type_.hint, f"{len(value):,} characters are more than {type_.chars_max:,}"
+    longest = MATCHED_CHARS_MAX if type_.chars_max is None else type_.chars_max
+    if len(value) > longest:
+        return "maxLength", value, type_.hint, f"{len(value):,} characters are more than {longest:,}"
     return "format" if type_.format else "pattern", value, type_.hint, _formless(type_, value)
 
 
@@ -103,7 +132,7 @@ def _is_far(value: str) -> bool:
     return False
 
 
-def _reason_of_number(type_: Number, value: Any) -> tuple[str, Any, str, str]:
+def _reason_of_number(type_: Number, value: Any) -> Reason:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _mistyped(type_, value)
     if not type_.is_whole:
@@ -111,8 +140,8 @@ def _reason_of_number(type_: Number, value: Any) -> tuple[str, Any, str, str]:
     return "range", value, type_.hint, "this is no whole number from 0 to 2^63 - 1"
 
 
-def _mistyped(type_: Type, value: Any) -> tuple[str, Any, str, str]:
-    return "type", value, type_.hint, f"this is {_kind(value)}, not a {type_.name}"
+def _mistyped(type_: Type, value: Any) -> Reason:
+    return "type", value, type_.hint, f"this is {_kind(value)}, not {_a(type_.name)}"
 
 
 def _kind(value: Any) -> str:
@@ -139,26 +168,35 @@ def _takes(convert: Convert, value: Any) -> bool:
 
 def fault(flaw: Flaw, owner: str | None) -> Fault:
     """A flaw as it is told, with the id of its object."""
+    owner = owner[:PLACE_CHARS_MAX] if owner else owner
+    pointer = flaw.pointer[:PLACE_CHARS_MAX]
     where = f"{owner}: " if owner else ""
-    message = f"{where}{flaw.pointer or '/'}: {flaw.says}"
+    hint = flaw.hint if isinstance(flaw.hint, str) else flaw.hint()
+    message = f"{where}{pointer or '/'}: {flaw.says}"
     return {
-        "pointer": flaw.pointer, "object": owner, "rule": flaw.rule, "got": shown(flaw.got), "hint": flaw.hint,
+        "pointer": pointer, "object": owner, "rule": flaw.rule, "got": shown(flaw.got), "hint": hint,
         "msg": message.encode(errors="replace").decode(),
     }  # fmt: skip
 
 
 def shown(value: Any) -> str:
-    """The beginning of a faulty value, for people."""
+    """The beginning of a faulty value as JSON; of a large one what it is."""
+    if value is ABSENT:
+        return "nothing"
+    if isinstance(value, dict | list) and (len(value) > 3 or any(isinstance(one, dict | list) for one in value)):
+        return f"{_kind(value)} of {len(value)}"
     if isinstance(value, dict):
-        return f"an object of {len(value)}" if value else "{}"
+        return _cut("{" + ", ".join(f"{shown(key)}: {shown(item)}" for key, item in value.items()) + "}")
     if isinstance(value, list):
-        return f"a list of {len(value)}" if value else "[]"
-    if isinstance(value, int) and not isinstance(value, bool) and not INTEGER_MIN <= value <= INTEGER_MAX:
+        return _cut("[" + ", ".join(map(shown, value)) + "]")
+    if isinstance(value, int) and not INTEGER_MIN <= value <= INTEGER_MAX:
         return f"an integer of {value.bit_length()} bits"
-    words = {None: "null", True: "true", False: "false"}
-    text = (
-        words[value]
-        if value is None or isinstance(value, bool)
-        else repr(value[:GOT_CHARS_MAX] if isinstance(value, str) else value)
-    )
+    return _cut(json.dumps(value[:GOT_CHARS_MAX] if isinstance(value, str) else value, ensure_ascii=False))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= GOT_CHARS_MAX else text[: GOT_CHARS_MAX - 1] + "…"
+
+
+def _a(name: str) -> str:
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"

@@ -8,7 +8,7 @@ them, whole floats as integers.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any
 
@@ -20,6 +20,10 @@ Convert = Callable[[Any], Any]
 
 INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1
 """Larger integers are read, and refused: few programs that read JSON keep them."""
+
+
+MATCHED_CHARS_MAX = 2**20
+"""Longest text that is held against a pattern or format. No report holds an object of a longer one."""
 
 
 class Wrong(Exception):
@@ -52,34 +56,33 @@ def keep(value: Any) -> Any:
 
 def keep_checked(value: Any) -> Any:
     """`misc`, every value of it looked at."""
-    if type(value) is not dict:
-        raise Wrong
-    if any(bad_in(value, "")):
+    if type(value) is not dict or not _is_kept(value):
         raise Wrong
     return value
 
 
-def bad_in(value: Any, place: str) -> list[tuple[str, Any]]:
-    """The pointers below `place` of values that cannot be kept, each with its value: texts with U+0000, numbers that
-    are none or too large."""
-    bad: list[tuple[str, Any]] = []
-    waiting = [(place, value)]
-    while waiting:
-        at, one = waiting.pop()
-        if type(one) is dict:
-            bad += [(f"{at}/{escape(key)}", key) for key in one if "\0" in key]
-            waiting += [(f"{at}/{escape(key)}", item) for key, item in reversed(one.items())]
-        elif type(one) is list:
-            waiting += [(f"{at}/{n}", item) for n, item in reversed(list(enumerate(one)))]
-        elif not _is_kept(one):
-            bad.append((at, one))
-    return bad
-
-
 def _is_kept(value: Any) -> bool:
-    if type(value) is str:
+    """Whether a value holds no text with U+0000, and no number that is none or too large."""
+    kind = type(value)
+    if kind is str:
         return "\0" not in value
-    return type(value) not in (int, float) or is_storable(value)
+    if kind is dict:
+        return all("\0" not in key and _is_kept(item) for key, item in value.items())
+    if kind is list:
+        return all(map(_is_kept, value))
+    return is_storable(value) if kind is int or kind is float else True
+
+
+def unkept(value: Any) -> Iterator[tuple[str, Any]]:
+    """What keeps an object or list from being kept: each with its pointer below it."""
+    for step, item in value.items() if type(value) is dict else enumerate(value):
+        name = escape(str(step))
+        if "\0" in name:
+            yield f"/{name}", step
+        if type(item) is dict or type(item) is list:
+            yield from ((f"/{name}{pointer}", bad) for pointer, bad in unkept(item))
+        elif not _is_kept(item):
+            yield f"/{name}", item
 
 
 def is_storable(number: int | float) -> bool:
@@ -124,7 +127,7 @@ def _text(type_: Text) -> Convert:
 
 
 def _time(value: Any) -> Any:
-    if type(value) is str:
+    if type(value) is str and len(value) <= MATCHED_CHARS_MAX:
         try:
             made = normal_time(value)
         except OverflowError:
@@ -164,14 +167,14 @@ _FORMATS: dict[str, Callable[[str], bool]] = {"uri": is_uri, "email": is_mail}
 def _matching(type_: Text) -> Convert:
     match = re.compile(type_.pattern).fullmatch if type_.pattern else None
     has_format = _FORMATS.get(type_.format)
-    chars_max = type_.chars_max
+    longest = MATCHED_CHARS_MAX if type_.chars_max is None else type_.chars_max
 
     def convert(value: Any) -> Any:
         if (
             type(value) is str
+            and len(value) <= longest
             and (match is None or match(value) is not None)
             and (has_format is None or has_format(value))
-            and (chars_max is None or len(value) <= chars_max)
         ):
             return value
         raise Wrong

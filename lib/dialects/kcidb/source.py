@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import BytesIO
+from itertools import islice
 from typing import Any
 
 import jiter
@@ -11,8 +13,8 @@ import jiter
 from lib.dialects.kcidb.fault import Flaw, fault
 from lib.errors import Malformed, TooLarge
 
-DEPTH_MAX = 201
-"""Deepest nesting of a submission's JSON: what the parser takes."""
+DEPTH_MAX = 200
+"""Deepest nesting of a submission's JSON: what the parser takes; an empty list may stand one deeper."""
 DOCUMENTS_MAX = 1000
 """Most submissions of one body."""
 
@@ -44,17 +46,19 @@ def unreadable(says: str) -> Malformed:
     return Malformed([fault(Flaw("", "json", "", hint, f"not JSON: {says}"), None)])
 
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_SEAM = re.compile(rb"\}\s*\{").search
+# A string, though it has no end, or a bracket. Nothing in it goes back to try again.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?|[{}\[\]]', re.DOTALL)
 _STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 
 
 def split_documents(raw: bytes) -> Iterator[bytes]:
     """The JSON texts of a body: one a line, or one behind the other. What is no JSON is a text too, for `read` to
     refuse. Raises TooLarge past DOCUMENTS_MAX."""
-    lines = [line for line in map(bytes.strip, raw.split(b"\n")) if line]
-    # Where every line has braces around it, none of them ends inside a text.
-    is_by_line = all(line[:1] == b"{" and line[-1:] == b"}" for line in lines)
-    documents = lines if is_by_line else list(_balanced(raw))
+    lines = list(islice(filter(None, map(bytes.strip, BytesIO(raw))), DOCUMENTS_MAX + 1))
+    # Where every line has braces around it, and no second pair, each is a text: none ends inside a list or string.
+    is_by_line = all(line[:1] == b"{" and line[-1:] == b"}" and not _SEAM(line) for line in lines)
+    documents = lines if is_by_line else list(islice(_balanced(raw), DOCUMENTS_MAX + 1))
     if len(documents) > DOCUMENTS_MAX:
         raise TooLarge(f"more than {DOCUMENTS_MAX} submissions in one body")
     return iter(documents)

@@ -43,8 +43,8 @@ def _run(characters: str) -> str:
 
 @cache
 def _uri() -> re.Pattern[str]:
-    """RFC 3986's `URI`."""
-    octet = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+    """RFC 3986's `URI`; the numbers of an IPv4 address may begin with zeros."""
+    octet = r"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
     word = r"[0-9A-Fa-f]{1,4}"
     tail = rf"(?:{word}:{word}|{octet}(?:\.{octet}){{3}})"
     before = [rf"(?:(?:{word}:){{0,{n}}}{word})?" if n else rf"(?:{word})?" for n in range(7)]

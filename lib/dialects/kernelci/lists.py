@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import orjson
@@ -9,6 +10,7 @@ import orjson
 from lib.dialects.kernelci.codec import encode_page
 from lib.dialects.kernelci.codec_page import PAGE_KEYS, View, decode_view
 from lib.dialects.kernelci.codec_query import (
+    FLAG,
     LIMIT,
     LIMIT_DEFAULT,
     NODE_FIELDS,
@@ -21,6 +23,7 @@ from lib.dialects.kernelci.codec_query import (
 from lib.dialects.wire import Headers, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.domain.query import Filter, Query
+from lib.domain.search import Found
 from lib.errors import Invalid, TooCostly
 from schemas.kernelci import NodeOut, NodePage
 
@@ -34,6 +37,8 @@ FAST_NODES_MAX = 100_000
 """Most nodes of one fast read. More is refused, never cut."""
 FAST_CHUNK_NODES = 1000
 
+REPORTS_KEY = "kcidb"
+"""With it, lists show reports of KCIDB as nodes (kcidb.md 5.3)."""
 _FILTERS = ("<field>", "<field>__<operator>")
 
 
@@ -43,15 +48,32 @@ def find(request: Request, hub: Hub) -> Reply:
     limit = decode_param(pairs, "limit", LIMIT, LIMIT_DEFAULT)
     offset = decode_param(pairs, "offset", OFFSET, 0)
     view = decode_view(pairs, offset)
-    filters = decode_filters(pairs, NODE_FIELDS, PAGE_KEYS)
-    docs, after = hub.nodes.page(Query(filters, limit, offset, view.after), view.order)
+    filters = decode_filters(pairs, NODE_FIELDS, (*PAGE_KEYS, REPORTS_KEY))
+    source = _source(hub, pairs, view)
+    docs, after = source.page(Query(filters, limit, offset, view.after))
     # A page that is not full tells the total by itself, unless it begins somewhere in the middle.
     known = view.after is None and len(docs) < limit and (docs or not offset)
-    total = offset + len(docs) if known else hub.nodes.count(filters)
+    total = offset + len(docs) if known else source.count(filters)
     page = encode_page([view.show(d) for d in docs], total, limit, offset)
-    if view.is_asked:
+    if view.is_asked or source.is_reports:
         page["next"] = after
     return reply_json(page)
+
+
+class _Source(NamedTuple):
+    """What is listed: nodes, in the order of a view, or reports shown as nodes."""
+
+    page: Callable[[Query], Found]
+    count: Callable[[tuple[Filter, ...]], int]
+    is_reports: bool
+
+
+def _source(hub: Hub, pairs: Iterable[tuple[str, str]], view: View) -> _Source:
+    if not decode_param(pairs, REPORTS_KEY, FLAG, False):
+        return _Source(lambda query: hub.nodes.page(query, view.order), hub.nodes.count, False)
+    if view.order != "received_at":
+        raise Invalid("sort", "reports of KCIDB are listed kind by kind, by their ids")
+    return _Source(hub.views.page, hub.views.count, True)
 
 
 class _Part(NamedTuple):
@@ -71,22 +93,25 @@ def find_fast(request: Request, hub: Hub) -> Reply:
     if limit > FAST_NODES_MAX:
         raise Invalid("limit", f"at most {FAST_NODES_MAX}")
     view = decode_view(given.items(), offset)
-    filters = decode_filters(given.items(), NODE_FIELDS, PAGE_KEYS)
+    filters = decode_filters(given.items(), NODE_FIELDS, (*PAGE_KEYS, REPORTS_KEY))
+    source = _source(hub, request.query, view)
     if filters or limit:
-        return _reply_array(*_read(hub, _Part(filters, limit, offset, view)))
+        return _reply_array(*_read(source, _Part(filters, limit, offset, view)))
     note = (("x-nodes-window", f"{FAST_NODES_DEFAULT} nodes; name a filter, or a limit and an offset, for others"),)
-    if offset or "after" in given or "sort" in given:
-        return _reply_array(*_read(hub, _Part((), FAST_NODES_DEFAULT, offset, view)), note)
+    if offset or "after" in given or "sort" in given or source.is_reports:
+        return _reply_array(*_read(source, _Part((), FAST_NODES_DEFAULT, offset, view)), note)
     newest = [view.show(d) for d in hub.nodes.newest(FAST_NODES_DEFAULT)]
     return _reply_array([orjson.dumps(newest)[1:-1]], None, note)
 
 
 def count(request: Request, hub: Hub) -> Reply:
     """GET /count"""
-    return reply_json(hub.nodes.count(decode_filters(request.query, NODE_FIELDS, accepted("GET /count"))))
+    is_reports = decode_param(request.query, REPORTS_KEY, FLAG, False)
+    filters = decode_filters(request.query, NODE_FIELDS, (*accepted("GET /count"), REPORTS_KEY))
+    return reply_json(hub.views.count(filters) if is_reports else hub.nodes.count(filters))
 
 
-def _read(hub: Hub, part: _Part) -> tuple[list[bytes], str | None]:
+def _read(source: _Source, part: _Part) -> tuple[list[bytes], str | None]:
     """The nodes of a part as JSON, chunk by chunk, so that only their wire form is ever held whole; and the cursor
     behind them, None when they are the last."""
     view, left = part.view, part.limit or FAST_NODES_MAX
@@ -94,12 +119,12 @@ def _read(hub: Hub, part: _Part) -> tuple[list[bytes], str | None]:
     after, offset = view.after, part.offset
     while left:
         size = min(left, FAST_CHUNK_NODES)
-        docs, after = hub.nodes.page(Query(part.filters, size, offset, after), view.order)
+        docs, after = source.page(Query(part.filters, size, offset, after))
         chunks.append(orjson.dumps([view.show(d) for d in docs])[1:-1])
         if after is None:
             return chunks, None
         left, offset = left - size, 0
-    if not part.limit and hub.nodes.page(Query(part.filters, 1, 0, after), view.order).docs:
+    if not part.limit and source.page(Query(part.filters, 1, 0, after)).docs:
         raise TooCostly(f"more than {FAST_NODES_MAX} nodes match: add a filter, or read them by limit and after")
     return chunks, after if part.limit else None
 
@@ -111,10 +136,13 @@ def _reply_array(chunks: list[bytes], after: str | None, headers: Headers = ()) 
 
 
 ROUTES = (
-    Route("GET", "/nodes", find, "query", gives=NodePage, params=(*PAGE_KEYS, *_FILTERS), summary="Find nodes"),
     Route(
-        "GET", "/nodes/fast", find_fast, "query", gives=list[NodeOut], params=(*PAGE_KEYS, *_FILTERS),
+        "GET", "/nodes", find, "query", gives=NodePage, params=(*PAGE_KEYS, REPORTS_KEY, *_FILTERS),
+        summary="Find nodes, or reports of KCIDB shown as nodes",
+    ),
+    Route(
+        "GET", "/nodes/fast", find_fast, "query", gives=list[NodeOut], params=(*PAGE_KEYS, REPORTS_KEY, *_FILTERS),
         summary="Find nodes without a total",
     ),
-    Route("GET", "/count", count, "query", gives=int, params=_FILTERS, summary="Count nodes"),
+    Route("GET", "/count", count, "query", gives=int, params=(REPORTS_KEY, *_FILTERS), summary="Count nodes"),
 )  # fmt: skip

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -22,7 +23,7 @@ from lib.dialects.wire import Access, Reply, Request, Route, decode_body, decode
 from lib.domain.hub import Hub
 from lib.domain.ledger import Done
 from lib.domain.node import Draft, Node
-from lib.errors import Invalid, NotFound
+from lib.errors import Forbidden, Invalid, NotFound
 from lib.ids import is_node_id
 from schemas.kernelci import NodeEdit, NodeIn, NodeOut, NodePatch, NodeSetIn
 
@@ -41,10 +42,13 @@ def submit(request: Request, hub: Hub) -> Reply:
 
 
 def read(request: Request, hub: Hub) -> Reply:
-    """GET /node/{id}: null for a node that is not there (kernelci.md 2.4)."""
-    doc = hub.nodes.load(decode_node_id(request))
+    """GET /node/{id}: null for a node that is not there (kernelci.md 2.4). A report of KCIDB is shown as one."""
+    id = decode_node_id(request)
+    doc = hub.nodes.load(id)
     if doc is None:
-        return reply_json(None)
+        # What it shows is more than one record, so no revision tells whether it is still the same.
+        view = hub.views.load(id)
+        return reply_json(None if view is None else encode_stored(view))
     etag = encode_etag(doc.rev)
     return Reply(304, headers=etag) if is_known(request, doc.rev) else reply_json(encode_stored(doc), headers=etag)
 
@@ -53,8 +57,9 @@ def edit(request: Request, hub: Hub) -> Reply:
     """PUT /node/{id}"""
     id, body = decode_node_id(request), decode_json(request)
     quiet = decode_param(request.query, "noevent", FLAG, False)
-    _, draft = decode_node(body, NodeEdit, stored_kind(hub, id, body))
-    node = hub.nodes.edit(request.caller, id, draft, request.now, quiet=quiet, expect=decode_if_match(request))
+    with editing(hub, id):
+        _, draft = decode_node(body, NodeEdit, stored_kind(hub, id, body))
+        node = hub.nodes.edit(request.caller, id, draft, request.now, quiet=quiet, expect=decode_if_match(request))
     return reply_json(encode_node(node), headers=encode_etag(node.rev))
 
 
@@ -64,10 +69,11 @@ def patch(request: Request, hub: Hub) -> Reply:
     quiet = decode_param(request.query, "noevent", FLAG, False)
     merge = decode_param(request.query, "merge", FLAG, False)
     changes = decode_patch(decode_json(request), merge=merge)
-    node = hub.nodes.patch(
-        request.caller, id, changes, request.now,
-        check=_check_of(changes), merge=merge, quiet=quiet, expect=decode_if_match(request),
-    )  # fmt: skip
+    with editing(hub, id):
+        node = hub.nodes.patch(
+            request.caller, id, changes, request.now,
+            check=_check_of(changes), merge=merge, quiet=quiet, expect=decode_if_match(request),
+        )  # fmt: skip
     return reply_json(encode_node(node), headers=encode_etag(node.rev))
 
 
@@ -93,6 +99,20 @@ def decode_node_id(request: Request) -> str:
     if not is_node_id(id):
         raise Invalid("node_id", "not an id of 24 hex digits")
     return id
+
+
+@contextmanager
+def editing(hub: Hub, id: str) -> Iterator[None]:
+    """Around an edit: what cannot be found may be a report of KCIDB, which is only shown as a node. Raises Forbidden
+    for one."""
+    try:
+        yield
+    except NotFound as error:
+        if error.key == id and hub.views.load(id) is not None:
+            raise Forbidden(
+                f"{id} is a report of KCIDB shown as a node, and read-only: submit to it instead"
+            ) from error
+        raise
 
 
 def stored_kind(hub: Hub, id: str, body: Any) -> str | None:

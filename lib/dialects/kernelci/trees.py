@@ -13,7 +13,7 @@ from lib.dialects.kernelci.codec import Wire, decode_hierarchy, encode_doc
 from lib.dialects.kernelci.codec_page import View, decode_view
 from lib.dialects.kernelci.codec_query import FLAG, decode_param
 from lib.dialects.kernelci.condition import decode_if_match, decode_once, encode_etag, reply_again
-from lib.dialects.kernelci.nodes import decode_node_id, stored_kind
+from lib.dialects.kernelci.nodes import decode_node_id, editing, stored_kind
 from lib.dialects.wire import Access, Headers, Reply, Request, Route, decode_json, reply_json
 from lib.domain.hub import Hub
 from lib.domain.ledger import Done
@@ -39,10 +39,12 @@ def edit_tree(request: Request, hub: Hub) -> Reply:
     """
     id, body = decode_node_id(request), decode_json(request)
     root = body.get("node") if isinstance(body, dict) else None
-    tree = decode_hierarchy(body, stored_kind(hub, id, root))
+    with editing(hub, id):
+        tree = decode_hierarchy(body, stored_kind(hub, id, root))
     once = decode_once(request, f"/nodes/{id}", _encode_ids)
     try:
-        docs = hub.nodes.replace_tree(request.caller, id, tree, request.now, once, decode_if_match(request))
+        with editing(hub, id):
+            docs = hub.nodes.replace_tree(request.caller, id, tree, request.now, once, decode_if_match(request))
     except Done as done:
         docs = hub.nodes.load_many(orjson.loads(done.reply))
         return reply_again(done, orjson.dumps([encode_doc(doc.body) for doc in docs]), _etag(docs))
