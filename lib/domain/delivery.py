@@ -20,7 +20,7 @@ from typing import Any
 import orjson
 
 from lib.clock import Clock, stamp
-from lib.domain.account import Accounts
+from lib.domain.account import Accounts, User
 from lib.domain.event import News
 from lib.domain.watch import Watch, Watches
 from lib.errors import Refusal
@@ -135,9 +135,12 @@ class Deliveries:
 
     def _send(self, watch: Watch, docs: Sequence[Doc]) -> None:
         """One try. Raises Refused."""
+        user = self.accounts.get(watch.user_id)
+        if user is None or not user.is_active:
+            raise Refused("its user is no longer active")
         try:
             if watch.action == "mail":
-                self._mail(watch, docs)
+                self._mail(watch, user, docs)
             else:
                 self._call(watch, docs[0])
         except Refusal as error:
@@ -154,11 +157,10 @@ class Deliveries:
         if not 200 <= answer.status < 300:
             raise Refused(f"the answer was {answer.status}")
 
-    def _mail(self, watch: Watch, docs: Sequence[Doc]) -> None:
-        user = self.accounts.get(watch.user_id)
-        is_own = user is not None and user.is_verified and user.email.casefold() == watch.target.casefold()
-        if self.post is None or user is None or not user.is_active or not (watch.is_free or is_own):
-            raise Refused("the address is no longer the verified one of an active user")
+    def _mail(self, watch: Watch, user: User, docs: Sequence[Doc]) -> None:
+        is_own = user.is_verified and user.email.casefold() == watch.target.casefold()
+        if self.post is None or not (watch.is_free or is_own):
+            raise Refused("the address is no longer the verified one of its user")
         self.post.deliver(Mail(watch.target, *letter(watch, [doc.body["event"]["data"] for doc in docs])))
 
     def _forget(self, keys: Sequence[str], watch: Watch | None = None) -> None:

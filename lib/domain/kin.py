@@ -37,7 +37,7 @@ class ArchiveKin:
     def load(self, keys: Sequence[Key]) -> list[Report]:
         """Those of these reports that are there, as they are now."""
         self._load(keys)
-        found = (self._known[key] for key in keys)
+        found = (self.parent(key) for key in keys)
         return [report for report in found if report is not None]
 
     def prepare(self, reports: Sequence[Report]) -> None:
@@ -45,7 +45,7 @@ class ArchiveKin:
         while reports:
             keys = dict.fromkeys(key for report in reports for key in parents_of(report))
             self._load([key for key in keys if key not in self._known])
-            reports = [found for key in keys if (found := self._known[key]) is not None]
+            reports = [found for key in keys if (found := self.parent(key)) is not None]
 
     def _load(self, keys: Sequence[Key]) -> None:
         if len(self._known) + len(keys) > PARENTS_MAX:

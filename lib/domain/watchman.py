@@ -10,7 +10,7 @@ even look.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -23,7 +23,7 @@ from lib.domain.kin import ArchiveKin, report_of
 from lib.domain.merger import CHANNEL
 from lib.domain.purpose import Catalog, is_judging, looks_below
 from lib.domain.reach import DESCENDANTS, Reach, reach_of
-from lib.domain.readiness import Report, evaluate, verdict_of
+from lib.domain.readiness import Outcome, Report, evaluate, verdict_of
 from lib.domain.report import COLLECTION, KINDS, Key
 from lib.domain.watch import CURSOR, Standing, Watches
 from lib.store.indexes import cut
@@ -32,6 +32,8 @@ from lib.store.port import Doc, Event, Scan, Store, Tx, Where
 log = logging.getLogger(__name__)
 
 EVENTS_AT_ONCE = 20
+OBJECTS_AT_ONCE = 2000
+"""Of so many reports, those of one more event included, one step looks through."""
 CHILDREN_AT_ONCE = 200
 """Children of one object that one step looks at."""
 STEPS_MAX = 200
@@ -77,7 +79,7 @@ class Watchman:
         standing = self.watches.standing(now)
         if not standing:
             return 0
-        round = _Round(self, standing, self.agenda.catalog(now), now)
+        this = _Round(self, standing, self.agenda.catalog(now), now)
         told = 0
         for _ in range(STEPS_MAX):
             cursor = self.store.load("cursor", CURSOR)
@@ -85,16 +87,16 @@ class Watchman:
                 break
             pages = [Page(*entry) for entry in cursor.body["waiting"]]
             if pages:
-                told += round.look_below(pages.pop(0), pages)
+                told += this.look_below(pages.pop(0), pages)
                 position = cursor.body["position"]
             else:
                 events = self.store.read(CHANNEL, cursor.body["position"], EVENTS_AT_ONCE)
                 if not events:
                     break
-                told += round.look_at(_changes(events), pages)
-                position = events[-1].seq
+                changes, position = _changes(events)
+                told += this.look_at(changes, pages)
             self._save(cursor, position, pages)
-        return told + self.appointments.keep(standing, round.catalog, now)
+        return told + self.appointments.keep(standing, this.catalog, now)
 
     def _save(self, seen: Doc, position: int, pages: Sequence[Page]) -> None:
         """Go on from here, unless another run has gone on meanwhile."""
@@ -107,15 +109,34 @@ class Watchman:
         self.store.transact(work)
 
 
-def _changes(events: Iterable[Event]) -> list[Change]:
-    """The reports that these events tell of, each once, parents first. What is no such event is passed over."""
+def _changes(events: Sequence[Event]) -> tuple[list[Change], int]:
+    """The reports that the first of these events tell of, each once, parents first; and the position behind those.
+
+    Anybody may publish to the channel: what is no such event is passed over, and of one no more is believed than that
+    these reports should be looked at.
+    """
     found: dict[Key, bool] = {}
+    position = 0
     for event in events:
         data = event.body["data"]
-        for entry in data.get("objects", ()) if isinstance(data, dict) else ():
-            key = Key(entry["kind"], entry["id"], entry.get("version"))
-            found[key] = found.get(key, False) or bool(entry.get("is_new"))
-    return sorted((Change(key, is_new) for key, is_new in found.items()), key=lambda c: KINDS.index(c.key.kind))
+        entries = data.get("objects") if isinstance(data, dict) else None
+        for entry in entries if isinstance(entries, list) else ():
+            if (key := _key_of(entry)) is not None:
+                found[key] = found.get(key, False) or entry.get("is_new") is True
+        position = event.seq
+        if len(found) >= OBJECTS_AT_ONCE:
+            break
+    changes = [Change(key, is_new) for key, is_new in found.items()]
+    return sorted(changes, key=lambda change: KINDS.index(change.key.kind)), position
+
+
+def _key_of(entry: object) -> Key | None:
+    """The key of an entry of an event; None for what is none."""
+    if not isinstance(entry, dict) or entry.get("kind") not in KINDS or not isinstance(entry.get("id"), str):
+        return None
+    version = entry.get("version")
+    is_right = type(version) is int if entry["kind"] == "issues" else version is None
+    return Key(entry["kind"], entry["id"], version) if is_right else None
 
 
 @dataclass(slots=True)
@@ -139,7 +160,7 @@ class _Round:
         is_new = {change.key: change.is_new for change in changes}
         reports = kin.load(list(is_new))
         self.seen = frozenset(is_new)
-        told = self._consider(reports, kin, is_new)
+        told = self._consider(reports, kin)
         for report in reports:
             targets = self.reach.down(report.kind, is_new[report.key])
             if targets:
@@ -164,33 +185,38 @@ class _Round:
         if child_kind not in page.targets:
             return 0
         unseen = [report for report in reports if report.key not in self.seen]
-        return self._consider(unseen, ArchiveKin(self.man.archive), {})
+        return self._consider(unseen, ArchiveKin(self.man.archive))
 
-    def _consider(self, reports: Sequence[Report], kin: ArchiveKin, is_new: dict[Key, bool]) -> int:
+    def _consider(self, reports: Sequence[Report], kin: ArchiveKin) -> int:
         """Tell the watches of those that are ready; put down when to look again at those that only time keeps."""
         kin.prepare(reports)
         findings: list[Finding] = []
+        known: dict[tuple[str, Key], Outcome] = {}
         for one in self.standing:
             for report in reports:
                 if report.kind in one.purpose.needs:
-                    finding = self._find(one, report, kin, is_new.get(report.key, False))
+                    finding = self._find(one, report, kin, known)
                     findings += [] if finding is None else [finding]
         return self.man.firing.tell(findings, self.now)
 
-    def _find(self, one: Standing, report: Report, kin: ArchiveKin, is_new: bool) -> Finding | None:
-        is_judged = is_judging(one.purpose, report.kind, self.catalog)
-        counts_below = bool(looks_below(one.purpose, report.kind, self.catalog))
-        # Nothing is to be said of one that is not ready, or not meant, unless something was said of it before.
-        is_final = not is_judged or counts_below or is_new
+    def _find(
+        self, one: Standing, report: Report, kin: ArchiveKin, known: dict[tuple[str, Key], Outcome]
+    ) -> Finding | None:
+        """What is to be told of a report, perhaps; `known` are the outcomes of this step by purpose and report."""
+        purpose, key = one.purpose, report.key
         is_meant = one.watch.matches(report, kin)
+        # Of one that is not ready, or not meant, something is said only if it was before: that its verdict is another.
+        is_final = not is_judging(purpose, key.kind, self.catalog) or bool(looks_below(purpose, key.kind, self.catalog))
         if not is_meant and is_final:
             return None
-        outcome = evaluate(one.purpose, report, kin, self.catalog, self.now)
+        outcome = known.get((purpose.name, key))
+        if outcome is None:
+            outcome = known[purpose.name, key] = evaluate(purpose, report, kin, self.catalog, self.now)
         if is_meant and not outcome.is_ready and outcome.settles_at is not None:
-            self.man.appointments.make(one.watch.id, report.key, outcome.settles_at)
+            self.man.appointments.make(one.watch.id, key, outcome.settles_at)
         if not outcome.is_ready and is_final:
             return None
-        return Finding(one.watch, report, is_meant, outcome, verdict_of(one.purpose, report, kin, self.catalog))
+        return Finding(one.watch, report, is_meant, outcome, verdict_of(purpose, report, kin, self.catalog))
 
 
 def _pages_of(kind: str, id: str, targets: frozenset[str]) -> list[Page]:

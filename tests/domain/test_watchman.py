@@ -10,20 +10,15 @@ from lib.domain.firing import CHANNEL, VERDICTS_MAX
 from lib.domain.hub import Hub
 from lib.errors import Forbidden, Invalid, NotFound
 from lib.outbound.memory import MemoryCourier, MemoryPost
-from lib.store.sqlite import SqliteStore
-from tests import firestore
 from tests.build import register
-from tests.domain.ready import BUILD, CHECKOUT, INCIDENT, ISSUE, TEST, Merges, without
+from tests.domain.ready import BUILD, CHECKOUT, INCIDENT, ISSUE, TEST, Merges, open_either, without
 
 EVENT = {"event": True}
 
 
 @pytest.fixture(params=["sqlite", "firestore"])
 def store(request, clock, tmp_path):
-    if request.param == "sqlite":
-        store = SqliteStore("", clock=clock, rehearse=True)
-    else:
-        store = firestore.open_store(firestore.database_of(str(tmp_path)), clock=clock, next_seq=lambda: 1)
+    store = open_either(request.param, clock, str(tmp_path))
     yield store
     store.close()
 
@@ -276,7 +271,11 @@ def test_an_operators_purpose_is_watched(hub, merge, watch, heard, clock):
 def test_events_of_another_kind_are_passed_over(hub, merge, watch, heard, clock, bob):
     watch("result")
     hub.journal.publish(bob, "kcidb", "a text", clock())
-    hub.journal.publish(bob, "kcidb", {"objects": []}, clock())
+    good = {"kind": "tests", "id": "a:t9", "is_new": True}
+    others = [1, {}, {**good, "id": 1}, {**good, "kind": "trees"}, {**good, "kind": ["tests"]}, {**good, "version": 1},
+              {**good, "kind": "issues"}, {**good, "kind": "issues", "version": True}, good]  # fmt: skip
+    for objects in ([], None, 1, {"a": 1}, others):
+        hub.journal.publish(bob, "kcidb", {"objects": objects}, clock())
     merge(("tests", TEST))
     assert heard() == [("ready", "a:t1")]
 
@@ -447,3 +446,21 @@ def test_killed_anywhere_it_tells_the_same(
     heard()
     assert sorted((e.body["data"]["id"], e.body["data"]["purpose"]) for e in heard.events) == sorted(expected)
     assert deaths > 5 and store.count("kcidb_due", ()) == 0
+
+
+def test_a_hundred_at_once(hub, bob, merge, watch, heard):
+    """As many as one transaction tells of, and more, each with its event and its delivery."""
+    watch("result", action={"webhook": "https://ci.example/"})
+    tests = [{**TEST, "id": f"a:t{n}"} for n in range(120)]
+    merge(*(("tests", test) for test in tests))
+    assert len(heard()) == 120 and hub.store.count("kcidb_delivery", ()) == 120
+
+
+def test_many_reports_are_looked_at_in_steps(merge, watch, heard, monkeypatch):
+    monkeypatch.setattr(module, "OBJECTS_AT_ONCE", 2)
+    monkeypatch.setattr("lib.domain.kin.PARENTS_MAX", 2)
+    watch("history")
+    merge(("checkouts", CHECKOUT), ("builds", BUILD))
+    for n in range(5):
+        merge(("tests", {**TEST, "id": f"a:t{n}"}), ("tests", {**TEST, "id": f"a:u{n}"}))
+    assert len(heard()) == 10

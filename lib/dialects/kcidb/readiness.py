@@ -11,8 +11,6 @@ from lib.errors import Invalid, NoRoute
 from schemas.kcidb_ready import PurposeIn, PurposeOut, PurposesOut, ReadinessOut
 
 PURPOSE_BYTES_MAX = 64 * 1024
-SUFFIX = "/readiness"
-"""What ends a path that asks for an object's readiness."""
 VERSION_DIGITS_MAX = 19
 
 
@@ -36,15 +34,10 @@ def drop_purpose(request: Request, hub: Hub) -> Reply:
 
 def show(request: Request, hub: Hub) -> Reply:
     """GET /kcidb/{kind}/{id}/readiness, and /kcidb/{kind}/readiness?id= for ids that hold a slash."""
-    id = request.params.get("id") or dict(request.query).get("id")
+    kind, given = request.params["kind"], dict(request.query)
+    id, text = request.params.get("id") or given.get("id"), given.get("version")
     if not id:
         raise Invalid("id", "is missing")
-    return show_of(request, hub, id)
-
-
-def show_of(request: Request, hub: Hub, id: str) -> Reply:
-    """The readiness of an object whose id the path did not give whole."""
-    kind, text = request.params["kind"], dict(request.query).get("version")
     if kind not in KINDS:
         raise NoRoute
     if text is not None and (kind != "issues" or not text.isdecimal() or len(text) > VERSION_DIGITS_MAX):
