@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from functions import events, jobs, own, pages
 from functions.table import Bound, Missed, Table
-from lib.dialects import kcidb, kernelci
+from lib.dialects import dashboard, kcidb, kernelci
 from lib.dialects.wire import Dialect, Reply, Request, Route
 from lib.domain.hub import Hub
 
@@ -60,6 +60,7 @@ MOUNTS = (
     Mount(kernelci.DIALECT, ("/latest", "/v0")),
     Mount(kernelci.DIALECT, ("",), without=frozenset({"/"})),
     Mount(kcidb.DIALECT, ("",)),
+    Mount(dashboard.DIALECT, ("/api",)),
     Mount(OWN, ("",)),
     Mount(DESCRIPTION, ("/latest", "/v0", "")),
 )
@@ -73,7 +74,8 @@ def bind(mounts: tuple[Mount, ...]) -> Iterator[Bound]:
                 if route.path in mount.without:
                     continue
                 yield Bound(prefix + route.path, route, mount.dialect)
-                if mount.dialect.slash == "same" and route.path != "/":
+                # What takes the rest of a path takes a slash at its end too.
+                if mount.dialect.slash == "same" and route.path != "/" and not route.path.endswith(":path}"):
                     yield Bound(f"{prefix}{route.path}/", route, mount.dialect)
                 if prefix and route.path == "/":
                     yield Bound(prefix, route, mount.dialect)

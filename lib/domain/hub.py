@@ -13,6 +13,7 @@ from lib.domain.access import ANY_ORIGIN
 from lib.domain.account import Accounts
 from lib.domain.agenda import Agenda
 from lib.domain.archive import Archive
+from lib.domain.board import Board
 from lib.domain.catalog import Catalog
 from lib.domain.clockwork import Clockwork
 from lib.domain.delivery import Deliveries
@@ -118,6 +119,10 @@ class Hub:
         self.watchman = Patrol(watchman.run, merger.CHANNEL, bus, clock)
         self.deliveries = Patrol(deliveries.run, firing.CHANNEL, bus, clock)
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)
+
+    def board(self) -> Board:
+        """What one answer about KCIDB's results is read through."""
+        return Board(self.archive, self.policy.query_docs_max)
 
     def sweep(self, now: datetime) -> dict[str, int]:
         """Everything the clock is due to do: repair what a crash left undone, move nodes, and tell of what changed as

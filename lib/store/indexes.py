@@ -314,7 +314,12 @@ TEST = _report(
     (*_each(("compatible", "path", "platform", "origin"), _STARTED), *_each(("path", "platform"), _NEWEST)),
 )  # fmt: skip
 ISSUE = _report("issue", (_object("issue_id", path="id"),))
-INCIDENT = _report("incident", (_object("test_id"), _object("build_id"), _object("issue_id")))
+INCIDENT = _report(
+    "incident",
+    (_object("test_id"), _object("build_id"), _object("issue_id"), Field("first_received", _AT)),
+    # Where an issue was seen first, and last.
+    (Shape(("issue_id",), ("first_received",)), Shape(("issue_id",), ("-first_received",))),
+)
 
 COLLECTIONS: Mapping[str, Collection] = {
     c.name: c

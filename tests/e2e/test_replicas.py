@@ -88,10 +88,11 @@ class Audience:
         self.events: list[dict[str, Any]] = []
 
     def pull(self) -> None:
-        """Take what is there."""
+        """Take what is there; what nodes were told as (channel `kcidb`) is another story."""
         pulled = self.client.pull(subscription=AUDIENCE_OF_ITS_OWN, max_messages=100, timeout=10)
         for received in pulled.received_messages:
-            self.events.append(json.loads(received.message.data))
+            if received.message.attributes["channel"] == "node":
+                self.events.append(json.loads(received.message.data))
             self.client.acknowledge(subscription=AUDIENCE_OF_ITS_OWN, ack_ids=[received.ack_id])
 
 

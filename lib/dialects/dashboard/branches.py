@@ -1,0 +1,138 @@
+"""Dashboard handlers of trees by name and branch, which may hold slashes (kcidb.md 4.5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import quote, urlencode
+
+from lib.dialects.dashboard.codec import Wire, encode_checkout, encode_tags
+from lib.dialects.dashboard.nothing import HISTORY, RESULTS, nothing
+from lib.dialects.dashboard.params import Params
+from lib.dialects.dashboard.trees import FILTERS, KINDS, SHOW, reply_history, reply_of
+from lib.dialects.wire import Reply, Request, Route, reply_json
+from lib.domain.board import Board
+from lib.domain.board_compare import Comparison, Pair, Side, compare
+from lib.domain.board_history import Line, commits
+from lib.domain.board_tree import newest
+from lib.domain.hub import Hub
+from lib.domain.report import Fields
+from schemas import dashboard as schema
+
+_COMMIT = re.compile(r"[0-9a-f]{40}\Z")
+
+
+def show_branch(request: Request, hub: Hub) -> Reply:
+    """GET /tree/{tree}/{branch}, and everything below it: a branch holds slashes, so the end of the path decides."""
+    asked, board = Params(request), hub.board()
+    tree, parts = request.params["tree"], request.params["branch"].rstrip("/").split("/")
+    if len(parts) > 2 and _COMMIT.match(parts[-2]) and parts[-1] in (*SHOW, "commits"):
+        return _show_commit(board, tree, "/".join(parts[:-2]), parts[-2], parts[-1], asked)
+    if len(parts) > 1 and parts[-1] == "commits":
+        return _show_commits(board, tree, "/".join(parts[:-1]), asked)
+    if len(parts) > 1 and parts[-1] == "compare":
+        return _show_difference(board, tree, "/".join(parts[:-1]), "", asked)
+    if len(parts) > 2 and parts[-2] == "compare" and parts[-1] in KINDS:
+        return _show_difference(board, tree, "/".join(parts[:-2]), parts[-1], asked)
+    return _show_newest(board, tree, "/".join(parts), asked)
+
+
+def _show_newest(board: Board, tree: str, branch: str, asked: Params) -> Reply:
+    commit = asked.text("commit_hash")
+    if commit:
+        view = next(reversed(board.checkouts(commit, "", branch, tree, asked.origin)), None)
+    else:
+        view = newest(board, tree, branch, asked.origin)
+    if view is None:
+        return nothing(RESULTS)
+    shown = encode_checkout(view)
+    old = {"git_url": shown["git_repository_url"] or "", "git_branch": branch, "origin": view["origin"]}
+    commit = shown["git_commit_hash"] or ""
+    here = f"tree/{quote(tree, safe='')}/{quote(branch)}/{commit}/full"
+    return reply_json({
+        "api_url": f"/api/{here}?{urlencode({'origin': view['origin']})}",
+        "old_api_url": f"/api/tree/{commit}/full?{urlencode(old)}",
+        **shown,
+        "origin": view["origin"],
+    })  # fmt: skip
+
+
+def _show_commit(board: Board, tree: str, branch: str, commit: str, what: str, asked: Params) -> Reply:
+    checkouts = board.checkouts(commit, "", branch, tree, asked.origin)
+    if what == "commits":
+        return reply_history(board, checkouts, Line("", branch, tree, asked.origin), asked)
+    return reply_of(what, board, checkouts, asked)
+
+
+def _show_commits(board: Board, tree: str, branch: str, asked: Params) -> Reply:
+    found = commits(board, Line(asked.text("git_url"), branch, tree, asked.origin))
+    if not found:
+        return nothing(HISTORY)
+    return reply_json([_encode_commit(commit.newest) for commit in found])
+
+
+def _encode_commit(view: Fields) -> Wire:
+    return {
+        "git_commit_hash": view["git_commit_hash"],
+        "start_time_end": view.get("start_time"),
+        "git_commit_name": view.get("git_commit_name"),
+        "git_commit_tags": encode_tags(view),
+    }
+
+
+def _show_difference(board: Board, tree: str, branch: str, what: str, asked: Params) -> Reply:
+    sides = [board.checkouts(asked.required(name), "", branch, tree, asked.origin) for name in ("hash_a", "hash_b")]
+    if not all(sides):
+        return nothing(RESULTS)
+    found = compare(*(board.rows(side, tests=what != "builds") for side in sides))
+    if what:
+        return reply_json(_encode_rows(getattr(found, what)))
+    return reply_json(_encode_difference(found, tree, branch, sides[1]))
+
+
+def _encode_difference(found: Comparison, tree: str, branch: str, checkouts: Sequence[Fields]) -> Wire:
+    return {
+        "treeName": tree,
+        "branch": branch,
+        "gitUrl": checkouts[-1].get("git_repository_url"),
+        "summary": {name: _encode_pair(getattr(found, name)) for name in KINDS},
+    }
+
+
+def _encode_pair(pair: Pair) -> Wire:
+    a, b = pair.a.tally, pair.b.tally
+    return {
+        "sideA": _encode_side(pair.a),
+        "sideB": _encode_side(pair.b),
+        "delta": {"pass": b.passed - a.passed, "fail": b.failed - a.failed},
+        "changes": pair.changes(),
+    }
+
+
+def _encode_side(side: Side) -> Wire:
+    return {"pass": side.tally.passed, "fail": side.tally.failed, "inconclusive": side.tally.inconclusive}
+
+
+def _encode_rows(pair: Pair) -> list[Wire]:
+    names = ("config_name", "architecture", "compiler", "path", "platform")
+    return [
+        {
+            **dict(zip(names, key, strict=False)),
+            "status_a": pair.a.statuses.get(key),
+            "status_b": pair.b.statuses.get(key),
+        }
+        for key in pair.identities
+    ]
+
+
+ROUTES = (
+    Route(
+        "GET", "/tree/{tree}/{branch:path}", show_branch, "kcidb",
+        gives=schema.TreeLatest | schema.TreeSummary | schema.Builds | schema.Boots | schema.Tests | schema.TreeFull
+        | list[schema.CommitItem] | list[schema.TreeCommit] | schema.Comparison | list[schema.TestChange]
+        | list[schema.BuildChange],
+        params=("origin", "commit_hash", "git_url", "hash_a", "hash_b", "full_environment_misc", "types",
+                "start_timestamp_in_seconds", "end_timestamp_in_seconds", FILTERS),
+        summary="A branch's newest checkout; below it `<commit>/summary` …, `commits`, `compare`",
+    ),
+)  # fmt: skip

@@ -1,0 +1,121 @@
+"""Dashboard handlers of one build or test (kcidb.md 4.5)."""
+
+from __future__ import annotations
+
+from lib.clock import read_instant
+from lib.dialects.dashboard.codec import encode_build_details, encode_build_test, encode_run, encode_test_details
+from lib.dialects.dashboard.codec_summary import encode_issue_refs
+from lib.dialects.dashboard.nothing import BUILD, BUILD_ISSUES, TEST, TEST_HISTORY, TEST_ISSUES, nothing
+from lib.dialects.dashboard.params import Params
+from lib.dialects.wire import Reply, Request, Route, reply_json
+from lib.domain.board import Board, Rows
+from lib.domain.board_history import RUNS_SHOWN, Course, Line, runs, trend
+from lib.domain.board_report import RUNS_MAX
+from lib.domain.board_row import BuildRow, Row, TestRow, in_order
+from lib.domain.board_tally import Tally
+from lib.domain.hub import Hub
+from lib.domain.report import Key
+from lib.errors import Invalid
+from schemas import dashboard as schema
+
+
+def show_build(request: Request, hub: Hub) -> Reply:
+    """GET /build/{id}"""
+    board = hub.board()
+    row = _build(board, request.params["id"])
+    if row is None:
+        return nothing(BUILD)
+    return reply_json(encode_build_details(board.archive.whole([row.view])[0], row.checkout))
+
+
+def show_build_tests(request: Request, hub: Hub) -> Reply:
+    """GET /build/{id}/tests"""
+    board, id = hub.board(), request.params["id"]
+    row = _build(board, id)
+    if row is None:
+        return nothing(BUILD)
+    tests = [TestRow(body["object"], row) for body in board.children("tests", "build_id", (id,))]
+    return reply_json([encode_build_test(test) for test in in_order(tests)])
+
+
+def show_build_issues(request: Request, hub: Hub) -> Reply:
+    """GET /build/{id}/issues"""
+    board = hub.board()
+    row = _build(board, request.params["id"])
+    if row is None:
+        return nothing(BUILD)
+    return _issues(board, row, Rows(builds=[row])) or nothing(BUILD_ISSUES)
+
+
+def show_test(request: Request, hub: Hub) -> Reply:
+    """GET /test/{id}"""
+    board = hub.board()
+    body = board.archive.load(Key("tests", request.params["id"]))
+    if body is None:
+        return nothing(TEST)
+    (row,) = board.hang([body["object"]])
+    return reply_json(encode_test_details(board.archive.whole([row.view])[0], row, body["changed_at"]))
+
+
+def show_test_issues(request: Request, hub: Hub) -> Reply:
+    """GET /test/{id}/issues"""
+    board = hub.board()
+    views = board.views("tests", (request.params["id"],))
+    if not views:
+        return nothing(TEST)
+    (row,) = board.hang(views.values())
+    return _issues(board, row, Rows(tests=[row])) or nothing(TEST_ISSUES)
+
+
+def show_history(request: Request, hub: Hub) -> Reply:
+    """GET /test/status-history"""
+    asked = Params(request)
+    path, config = asked.required("path"), asked.required("config_name")
+    url, branch = asked.required("git_repository_url"), asked.required("git_repository_branch")
+    course = Course(path, Line(url, branch, "", asked.origin), config, asked.text("platform"))
+    end = asked.text("current_test_start_time")
+    try:
+        until = read_instant(end) if end else None
+    except ValueError as error:
+        raise Invalid("current_test_start_time", "must be a time in ISO 8601") from error
+    found = runs(hub.board(), course, until, asked.number("group_size", RUNS_SHOWN, 1, RUNS_MAX))
+    if not found:
+        return nothing(TEST_HISTORY)
+    return reply_json({
+        "status_history": [encode_run(row) for row in found],
+        "regression_type": trend([row.status for row in found]),
+    })  # fmt: skip
+
+
+def _build(board: Board, id: str) -> BuildRow | None:
+    return board.hang_builds(board.views("builds", (id,)).values()).get(id)
+
+
+def _issues(board: Board, row: Row, rows: Rows) -> Reply | None:
+    """The issues seen in one row; None when there are none."""
+    board.link(rows)
+    if not row.issues:
+        return None
+    tallies = {key: Tally([row.status]) for key in row.issues}
+    return reply_json(encode_issue_refs(tallies, board.issues(tallies)))
+
+
+ROUTES = (
+    Route("GET", "/build/{id}", show_build, "kcidb", gives=schema.BuildDetails, summary="A build"),
+    Route("GET", "/build/{id}/tests", show_build_tests, "kcidb", gives=list[schema.BuildTest], summary="Its tests"),
+    Route(
+        "GET", "/build/{id}/issues", show_build_issues, "kcidb", gives=list[schema.IssueRef],
+        summary="The issues seen in a build",
+    ),
+    Route(
+        "GET", "/test/status-history", show_history, "kcidb", gives=schema.StatusHistory,
+        params=("path", "git_repository_url", "git_repository_branch", "config_name", "origin", "platform",
+                "current_test_start_time", "group_size"),
+        summary="How a test ended over the last commits",
+    ),
+    Route("GET", "/test/{id}", show_test, "kcidb", gives=schema.TestDetails, summary="A boot or a test"),
+    Route(
+        "GET", "/test/{id}/issues", show_test_issues, "kcidb", gives=list[schema.IssueRef],
+        summary="The issues seen in a boot or a test",
+    ),
+)  # fmt: skip

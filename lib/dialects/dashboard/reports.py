@@ -1,0 +1,58 @@
+"""Dashboard handlers of reports about a tree, and of who sends any (kcidb.md 4.5)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from lib.dialects.dashboard.codec_report import encode_report
+from lib.dialects.dashboard.nothing import ORIGINS, TREE, nothing
+from lib.dialects.dashboard.params import Params
+from lib.dialects.wire import Reply, Request, Route, reply_json
+from lib.domain.board_history import Line
+from lib.domain.board_origin import find_origins
+from lib.domain.board_report import AGE_HOURS_MAX, PATH_CHARS_MAX, PATHS_MAX, RUNS_MAX, Asked, report
+from lib.domain.hub import Hub
+from lib.errors import Invalid
+from schemas import dashboard as schema
+
+ORIGINS_INTERVAL_DAYS = 30
+
+
+def show_report(request: Request, hub: Hub) -> Reply:
+    """GET /tree-report"""
+    asked = Params(request)
+    line = Line(asked.required("git_url"), asked.required("git_branch"), asked.text("tree_name"), asked.origin)
+    paths = asked.texts("path")
+    if len(paths) > PATHS_MAX or any(len(path) > PATH_CHARS_MAX for path in paths):
+        raise Invalid("path", f"at most {PATHS_MAX} patterns of {PATH_CHARS_MAX} characters")
+    wanted = Asked(
+        line, tuple(paths),
+        asked.number("group_size", 3, 1, RUNS_MAX),
+        timedelta(hours=asked.number("min_age_in_hours", 0, 0, AGE_HOURS_MAX)),
+        timedelta(hours=asked.number("max_age_in_hours", 24, 1, AGE_HOURS_MAX)),
+    )  # fmt: skip
+    if wanted.age_min > wanted.age_max:
+        raise Invalid("min_age_in_hours", "must not be more than max_age_in_hours")
+    found = report(hub.board(), wanted, request.now)
+    return nothing(TREE) if found is None else reply_json(encode_report(found, request.base_url))
+
+
+def show_origins(request: Request, hub: Hub) -> Reply:
+    """GET /origins"""
+    board, begin = hub.board(), Params(request).interval(ORIGINS_INTERVAL_DAYS)
+    found = {f"{kind}_origins": find_origins(board, f"{kind}s", begin) for kind in ("checkout", "test")}
+    return reply_json(found) if any(found.values()) else nothing(ORIGINS)
+
+
+ROUTES = (
+    Route(
+        "GET", "/tree-report", show_report, "kcidb", gives=schema.TreeReport,
+        params=("git_url", "git_branch", "origin", "tree_name", "group_size", "min_age_in_hours", "max_age_in_hours",
+                "path"),
+        summary="A tree's newest checkout: counts, regressions, issues",
+    ),
+    Route(
+        "GET", "/origins", show_origins, "kcidb", gives=schema.Origins, params=("interval_in_days",),
+        summary="Whose checkouts and tests there are",
+    ),
+)  # fmt: skip

@@ -1,0 +1,154 @@
+"""Dashboard handlers of trees, by commit (kcidb.md 4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from lib.dialects.dashboard.codec import Wire, encode_commit, encode_rows, encode_tree
+from lib.dialects.dashboard.codec_summary import encode_summary, encode_tree_common
+from lib.dialects.dashboard.nothing import BUILDS, HISTORY, RESULTS, TREES, nothing
+from lib.dialects.dashboard.params import Params, check_window
+from lib.dialects.wire import Reply, Request, Route, reply_json
+from lib.domain.board import Board, Rows
+from lib.domain.board_filter import Filter
+from lib.domain.board_history import COMMITS_MAX, Commit, Line, commits, commits_of, count_each, history, line_of
+from lib.domain.board_summary import summarise
+from lib.domain.board_tree import list_trees
+from lib.domain.hub import Hub
+from lib.domain.report import Fields
+from lib.errors import Invalid
+from schemas import dashboard as schema
+
+FILTERS = "filter_<name>"
+WHERE = ("git_url", "git_branch", "origin")
+SHOW = ("summary", "builds", "boots", "tests", "full")
+"""What there is of a commit, beside its history."""
+
+KINDS = {"builds": "build", "boots": "boot", "tests": "test"}
+
+
+def find_trees(request: Request, hub: Hub) -> Reply:
+    """GET /tree"""
+    asked = Params(request)
+    found = list_trees(hub.board(), asked.origin, asked.interval())
+    return reply_json([encode_tree(tree) for tree in found]) if found else nothing(TREES)
+
+
+def show(what: str) -> Callable[[Request, Hub], Reply]:
+    """The handler of GET /tree/{commit}/<what>"""
+
+    def handle(request: Request, hub: Hub) -> Reply:
+        asked, board = Params(request), hub.board()
+        url, branch = asked.required("git_url"), asked.required("git_branch")
+        checkouts = board.checkouts(request.params["commit"], url, branch, origin=asked.origin)
+        return reply_of(what, board, checkouts, asked)
+
+    return handle
+
+
+def reply_of(what: str, board: Board, checkouts: Sequence[Fields], asked: Params) -> Reply:
+    """What there is of the checkouts of one commit: their summary, one of the lists, or everything."""
+    chosen = asked.filter()
+    rows = board.rows(checkouts, tests=what != "builds") if checkouts else Rows()
+    if not checkouts or (what == "builds" and not rows.builds):
+        return nothing(BUILDS if what == "builds" else RESULTS)
+    if chosen.needs_issues or what in ("summary", "full"):
+        board.link(rows)
+    answer: Wire = {}
+    if what in ("summary", "full"):
+        summary = summarise(rows, chosen)
+        answer["common"] = encode_tree_common(summary, checkouts[-1])
+        answer |= encode_summary(summary, board.issues(summary.issues))
+    if what != "summary":
+        answer |= encode_lists(what, rows, chosen, whole=asked.text("full_environment_misc") in ("1", "true", "True"))
+    return reply_json(answer)
+
+
+def encode_lists(what: str, rows: Rows, chosen: Filter, *, whole: bool = False) -> Wire:
+    """The rows that the filter takes, of one kind or (`full`) of all."""
+    lists = {}
+    for name, kind in KINDS.items():
+        if what in (name, "full"):
+            some = [row for row in rows if row.kind == kind and chosen.takes(row)]
+            lists[name] = encode_rows(some, whole=whole)
+    return lists
+
+
+def find_commits(request: Request, hub: Hub) -> Reply:
+    """GET /tree/{commit}/commits"""
+    asked, board = Params(request), hub.board()
+    url, branch = asked.text("git_url"), asked.text("git_branch")
+    checkouts = board.checkouts(request.params["commit"], url, branch, origin=asked.origin)
+    return reply_history(board, checkouts, Line(url, branch, "", asked.origin), asked)
+
+
+def reply_history(board: Board, checkouts: Sequence[Fields], line: Line, asked: Params) -> Reply:
+    """The history of a tree up to a commit; of a given time, if there is one."""
+    if not checkouts:
+        return nothing(HISTORY)
+    if not (line.url or line.branch or line.tree):
+        line = line_of(checkouts[-1])
+    begin, end = asked.instant("start_timestamp_in_seconds"), asked.instant("end_timestamp_in_seconds")
+    if begin is not None and end is not None:
+        check_window(begin, end)
+    if begin is not None or end is not None:
+        return reply_commits(board, commits(board, line, begin, end, COMMITS_MAX), asked)
+    return reply_commits(board, history(board, checkouts, line), asked)
+
+
+def find_history(request: Request, hub: Hub) -> Reply:
+    """GET /tree/commits-history"""
+    asked, board = Params(request), hub.board()
+    line = Line(asked.text("git_url"), asked.text("git_branch"), asked.text("tree_name"), asked.origin)
+    hashes = [commit for commit in asked.required("commit_hashes").split(",") if commit]
+    return reply_commits(board, commits_of(board, hashes, line), asked)
+
+
+def reply_commits(board: Board, found: Sequence[Commit], asked: Params) -> Reply:
+    """Commits, counted."""
+    if not found:
+        return nothing(HISTORY)
+    count_each(board, found, asked.filter(), _kinds(asked))
+    return reply_json([encode_commit(commit) for commit in found])
+
+
+def _kinds(asked: Params) -> frozenset[str]:
+    """Which kinds of result `types` asks to count: names with commas between, all when there is none."""
+    names = [name for text in asked.texts("types") for name in text.split(",") if name]
+    for name in names:
+        if name not in KINDS:
+            raise Invalid("types", f"{name[:50]}: must be one of {', '.join(KINDS)}")
+    return frozenset(KINDS[name] for name in names or KINDS)
+
+
+_GIVES = {
+    "summary": schema.TreeSummary, "builds": schema.Builds, "boots": schema.Boots, "tests": schema.Tests,
+    "full": schema.TreeFull,
+}  # fmt: skip
+_SUMMARY = {
+    "summary": "Count the results of a commit", "builds": "The builds of a commit", "boots": "The boots of a commit",
+    "tests": "The tests of a commit", "full": "Count the results of a commit and list them",
+}  # fmt: skip
+
+ROUTES = (
+    Route(
+        "GET", "/tree", find_trees, "kcidb", gives=list[schema.TreeItem], params=("origin", "interval_in_days"),
+        summary="Trees by their newest checkout",
+    ),
+    Route(
+        "GET", "/tree/commits-history", find_history, "kcidb", gives=list[schema.CommitItem],
+        params=("commit_hashes", "tree_name", *WHERE, "types", FILTERS), summary="Count the results of some commits",
+    ),
+    *(
+        Route(
+            "GET", f"/tree/{{commit}}/{what}", show(what), "kcidb", gives=_GIVES[what],
+            params=(*WHERE, "full_environment_misc", FILTERS), summary=_SUMMARY[what],
+        )
+        for what in SHOW
+    ),
+    Route(
+        "GET", "/tree/{commit}/commits", find_commits, "kcidb", gives=list[schema.CommitItem],
+        params=(*WHERE, "start_timestamp_in_seconds", "end_timestamp_in_seconds", "types", FILTERS),
+        summary="The commits of a tree up to this one, each counted",
+    ),
+)  # fmt: skip
