@@ -90,10 +90,11 @@ class WatchIn(BaseModel):
 
 
 class TroubleOut(BaseModel):
-    """What went wrong last with the watch's deliveries; null once one succeeded."""
+    """What went wrong last with the watch's deliveries, and until when it rests; null once one succeeded."""
 
     at: str
     what: str
+    until: str
 
 
 class WatchStateOut(BaseModel):

@@ -12,9 +12,8 @@ import hashlib
 import hmac
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 from typing import Any
 
 import orjson
@@ -38,7 +37,9 @@ MAILS_EVERY = timedelta(minutes=1)
 """What is to be mailed is gathered for so long, so that a watch fills no mailbox with letters."""
 LETTER_MAX = 100
 """Most objects that one letter tells of."""
-READ_MAX = 200
+LOOK_MAX = 20
+REST_MAX = timedelta(hours=1)
+"""How long a watch in trouble rests at most before its next try."""
 RUN_FOR = timedelta(seconds=20)
 """A run begins no further try after so long; the next one goes on."""
 SUBJECT_CHARS_MAX = 200
@@ -80,42 +81,38 @@ class Deliveries:
     courier: Courier | None
 
     def run(self, now: datetime) -> int:
-        """Send what is due, as long as RUN_FOR allows; gives how many were sent. A watch whose delivery failed is left
-        alone for the rest of the run: its others wait where they are."""
+        """Send what is due, as long as RUN_FOR allows; gives how many were sent. A watch whose delivery failed rests
+        for a while, longer each time: what waits for it costs nothing meanwhile, and holds up no other watch."""
         standing = {s.watch.id: s.watch for s in self.watches.standing(now)}
-        if not standing:
+        watches = [w for w in standing.values() if w.action != "event"]
+        due = (Where("due_at", "<=", stamp(now)),)
+        docs = self.store.find("kcidb_delivery", Scan(due, "due_at", LOOK_MAX)).docs if watches else []
+        if not docs:
             return 0
-        scan = Scan((Where("due_at", "<=", stamp(now)),), "due_at", READ_MAX)
-        sent, failed = 0, set[str]()
-        while self.clock() - now < RUN_FOR:
-            page = self.store.find("kcidb_delivery", scan)
-            docs = sorted(page.docs, key=lambda doc: doc.body["watch"])
-            for watch_id, group in groupby(docs, key=lambda doc: doc.body["watch"]):
-                sent += self._group(standing.get(watch_id), list(group), failed, now)
-            if page.next is None:
-                break
-            scan = replace(scan, after=page.next)
-        return sent
+        orphans = [doc.key for doc in docs if doc.body["watch"] not in standing]
+        if orphans:
+            self._forget(orphans)
+        # Another one comes first each second, so that no busy watch is always in front of the others.
+        first = int(now.timestamp()) % len(watches)
+        awake = [w for w in (*watches[first:], *watches[:first]) if not _is_resting(w, now)]
+        return sum(self._serve(watch, due, now) for watch in awake)
 
-    def _group(self, watch: Watch | None, docs: Sequence[Doc], failed: set[str], now: datetime) -> int:
-        """The deliveries of one watch, one by one or as letters; gives how many were sent."""
-        if watch is None:
-            self._forget([doc.key for doc in docs])
-            return 0
+    def _serve(self, watch: Watch, due: tuple[Where, ...], now: datetime) -> int:
+        """Send what is due of one watch, one by one or as letters, until one fails; gives how many were sent."""
+        scan = Scan((Where("watch", "==", watch.id), *due), "due_at", LETTER_MAX)
         size = LETTER_MAX if watch.action == "mail" else 1
         sent = 0
-        for start in range(0, len(docs), size):
-            if watch.id in failed or self.clock() - now >= RUN_FOR:
-                break
-            claimed = self._claim([doc.key for doc in docs[start : start + size]], now)
-            if not claimed:
-                continue
-            try:
-                self._send(watch, claimed)
-            except Refused as error:
-                failed.add(watch.id)
-                self._put_off(watch, claimed, str(error), now)
-            else:
+        while keys := [doc.key for doc in self.store.find("kcidb_delivery", scan).docs]:
+            for start in range(0, len(keys), size):
+                if self.clock() - now >= RUN_FOR:
+                    return sent
+                claimed = self._claim(keys[start : start + size], now)
+                try:
+                    if claimed:
+                        self._send(watch, claimed)
+                except Refused as error:
+                    self._put_off(watch, claimed, str(error), now)
+                    return sent
                 self._forget([doc.key for doc in claimed], watch)
                 sent += len(claimed)
         return sent
@@ -165,6 +162,8 @@ class Deliveries:
 
     def _forget(self, keys: Sequence[str], watch: Watch | None = None) -> None:
         """These were sent; if the watch was in trouble, it is no more."""
+        if not keys:
+            return
 
         def work(tx: Tx) -> None:
             stored = tx.load("kcidb_watch", watch.id) if watch is not None and watch.trouble is not None else None
@@ -189,10 +188,22 @@ class Deliveries:
                 if doc.key in held and held[doc.key].rev == doc.rev:
                     tx.save("kcidb_delivery", doc.key, _after_failure(doc.body, what, now))
             if stored is not None:
-                tx.save("kcidb_watch", watch.id, {**stored.body, "trouble": {"at": stamp(now), "what": what}})
+                trouble = _trouble(stored.body["trouble"], what, now)
+                tx.save("kcidb_watch", watch.id, {**stored.body, "trouble": trouble})
 
         self.store.transact(work)
         self.watches.forget()
+
+
+def _is_resting(watch: Watch, now: datetime) -> bool:
+    return watch.trouble is not None and watch.trouble["until"] > stamp(now)
+
+
+def _trouble(before: Body | None, what: str, now: datetime) -> Body:
+    """The trouble of a watch after one more failure: `times` in a row, and `until` when it rests."""
+    times = 1 if before is None else before["times"] + 1
+    rest = min(PAUSES[min(times, len(PAUSES)) - 1], REST_MAX)
+    return {"at": stamp(now), "what": what, "times": times, "until": stamp(now + rest)}
 
 
 def _is_due(body: Body, now: datetime) -> bool:

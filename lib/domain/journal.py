@@ -120,7 +120,7 @@ class Journal:
         """The nodes these events speak of, as they are now, by id."""
         ids = (d.body["data"].get("id") for d in events if isinstance(d.body["data"], dict))
         # Other events have ids of their own, which may be anything.
-        found = self.store.load_many("node", sorted({id for id in ids if is_node_id(id)}))
+        found = self.store.load_many("node", sorted({id for id in ids if isinstance(id, str) and is_node_id(id)}))
         return {d.key: d for d in found if d is not None}
 
 

@@ -271,6 +271,7 @@ DUE = Collection("kcidb_due", fields=(Field("watch", _T), Field("due_at", _AT)))
 DELIVERY = Collection(
     "kcidb_delivery",
     fields=(Field("watch", _T), Field("state", _T), Field("due_at", _AT), Field("expires_at", _AT)),
+    shapes=(Shape(("watch",), ("due_at",)),),
     ttl=Ttl("expires_at", timedelta(0)),
 )
 

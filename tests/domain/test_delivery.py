@@ -171,6 +171,25 @@ def test_one_broken_hook_is_tried_once_a_run_and_holds_up_no_other(scene, courie
     assert [url for url, _, _ in courier.calls].count("https://broken.example/") == 1
 
 
+def test_a_watch_in_trouble_rests_and_costs_nothing(scene, courier, monkeypatch):
+    courier.reply = lambda url: Answer(500 if "broken" in url else 200, {}, b"")
+    broken = scene.watch({"webhook": "https://broken.example/"})
+    scene.tests(*(f"a:t{n}" for n in range(5)))
+    tries = []
+    for seconds in (0, 5, 5, 20, 10, 60):
+        scene.send(seconds=seconds)
+        tries.append(len(courier.calls))
+    # After 10 s, 30 s and a minute: one each, whichever is due.
+    assert tries == [1, 1, 2, 2, 3, 4]
+    trouble = scene.hub.watches.get(scene.bob, broken.id).trouble
+    assert trouble["times"] == 4 and trouble["until"] > trouble["at"]
+    # As soon as one succeeds all that is due follows.
+    courier.reply = lambda url: Answer(200, {}, b"")
+    scene.send(minutes=5)
+    scene.send(minutes=5)
+    assert scene.state(broken) == {"fired": 5, "waiting": 0, "failed": 0, "trouble": None}
+
+
 def test_a_run_ends_in_its_time(scene, courier):
     def slow(url):
         scene.clock.advance(seconds=15)

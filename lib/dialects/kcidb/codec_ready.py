@@ -61,7 +61,7 @@ def encode_watch(watch: Watch, caller: Actor, state: dict[str, int] | None = Non
         "filter": {path: list(values) for path, values in watch.filter.items()},
         "action": _encode_action(watch, caller),
         "created": watch.created_at,
-        "trouble": None if watch.trouble is None else dict(watch.trouble),
+        "trouble": None if watch.trouble is None else {name: watch.trouble[name] for name in ("at", "what", "until")},
     }
     return shown if state is None else {**shown, "state": state}
 
