@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from infra import function, topic
-from infra.name import DEAD, EVENTS, INBOX, PUSH
+from infra.name import DEAD, EVENTS, INBOX, KCIDB, PUSH
 from infra.parameter import Parameters
 from infra.step import Command, Ensure, Look, Part, Step, gcloud, grant
 
@@ -21,11 +21,12 @@ ACK_S, WAIT_MIN_S, WAIT_MAX_S = 60, 10, 600
 
 
 class Push(NamedTuple):
-    """A subscription whose messages go to `on_event`. `filter` is Pub/Sub's language over attributes, "" takes all."""
+    """A subscription whose messages go to `on_event`, by a path of its own perhaps. `filter` is Pub/Sub's language over attributes, "" takes all."""
 
     name: str
     topic: str
     filter: str = ""
+    path: str = "/on_event"
 
 
 PUSHES = (
@@ -33,8 +34,9 @@ PUSHES = (
     # something to finish.
     Push("tributary-own-events", EVENTS, 'attributes.channel = "node"'),
     Push("tributary-inbox", INBOX),
+    # Whatever comes here is a submission: one that cannot be read is recorded, not tried again.
+    Push("tributary-kcidb", KCIDB, path="/on_event/kcidb"),
 )
-PATH = "/on_event"
 DEAD_LETTERS = "tributary-dead"
 """Keeps what could not be delivered until somebody has looked at it."""
 
@@ -68,14 +70,14 @@ def _for_agent(title: str, look: str, role: str, add: tuple[str, ...], identity:
 def _pushed(push: Push, p: Parameters) -> Ensure:
     url = function.serving(function.ON_EVENT, p).url(p)
     may_change = (
-        f"--push-endpoint={url}{PATH}", f"--push-auth-service-account={p.account(PUSH)}",
+        f"--push-endpoint={url}{push.path}", f"--push-auth-service-account={p.account(PUSH)}",
         f"--push-auth-token-audience={url}", f"--ack-deadline={ACK_S}", f"--dead-letter-topic={DEAD}",
         f"--max-delivery-attempts={TRIES_MAX}", f"--min-retry-delay={WAIT_MIN_S}s", f"--max-retry-delay={WAIT_MAX_S}s",
         "--expiration-period=never", f"--message-retention-duration={topic.KEPT_S}s",
     )  # fmt: skip
     wanted = {
         "pushConfig": {
-            "pushEndpoint": url + PATH,
+            "pushEndpoint": url + push.path,
             "oidcToken": {"serviceAccountEmail": p.account(PUSH), "audience": url},
         },
         "ackDeadlineSeconds": ACK_S,

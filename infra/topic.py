@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infra import function
-from infra.name import DEAD, EVENTS, INBOX
+from infra.name import DEAD, EVENTS, INBOX, KCIDB
 from infra.parameter import Parameters
 from infra.step import Ensure, Look, Part, Step, gcloud, grant, short
 
 TOPICS = (
     (EVENTS, "what the hub tells: others attach subscriptions of their own"),
     (INBOX, "what the hub is told: pushed to on_event"),
+    (KCIDB, "submissions of KCIDB: pushed to on_event"),
     (DEAD, "what on_event could not take in"),
 )
 KEPT_S = 7 * 24 * 3600

@@ -812,7 +812,7 @@ compare 'documents of part expire at expire_at' ttls '{"where": {"name": "projec
 missing && run gcloud firestore fields ttls update expire_at '--database=(default)' --collection-group=part --enable-ttl --async
 fed gcloud auth print-access-token into "$PYTHON" -m infra.rules demo
 
-# Topics: tributary-events: what the hub tells: others attach subscriptions of their own; tributary-inbox: what the hub is told: pushed to on_event; tributary-dead: what on_event could not take in
+# Topics: tributary-events: what the hub tells: others attach subscriptions of their own; tributary-inbox: what the hub is told: pushed to on_event; tributary-kcidb: submissions of KCIDB: pushed to on_event; tributary-dead: what on_event could not take in
 printf '%s\n' Topics
 look topics pubsub topics list
 compare 'topic tributary-events' topics '{"where": {"name": "projects/demo/topics/tributary-events"}, "wanted": {"messageRetentionDuration": "604800s"}}' differs
@@ -821,6 +821,9 @@ differs && run gcloud pubsub topics update tributary-events --message-retention-
 compare 'topic tributary-inbox' topics '{"where": {"name": "projects/demo/topics/tributary-inbox"}, "wanted": {"messageRetentionDuration": "604800s"}}' differs
 missing && run gcloud pubsub topics create tributary-inbox --message-retention-duration=604800s
 differs && run gcloud pubsub topics update tributary-inbox --message-retention-duration=604800s
+compare 'topic tributary-kcidb' topics '{"where": {"name": "projects/demo/topics/tributary-kcidb"}, "wanted": {"messageRetentionDuration": "604800s"}}' differs
+missing && run gcloud pubsub topics create tributary-kcidb --message-retention-duration=604800s
+differs && run gcloud pubsub topics update tributary-kcidb --message-retention-duration=604800s
 compare 'topic tributary-dead' topics '{"where": {"name": "projects/demo/topics/tributary-dead"}, "wanted": {"messageRetentionDuration": "604800s"}}' differs
 missing && run gcloud pubsub topics create tributary-dead --message-retention-duration=604800s
 differs && run gcloud pubsub topics update tributary-dead --message-retention-duration=604800s
@@ -939,6 +942,13 @@ look tributary-inbox-subscription-policy pubsub subscriptions get-iam-policy tri
 compare 'Pub/Sub acknowledges in tributary-inbox' tributary-inbox-subscription-policy '{"has": {"bindings": [{"role": "roles/pubsub.subscriber", "members": ["serviceAccount:service-'"$NUMBER"'@gcp-sa-pubsub.iam.gserviceaccount.com"], "condition": null}]}}' -
 missing && run gcloud beta services identity create --service=pubsub.googleapis.com
 missing && run gcloud pubsub subscriptions add-iam-policy-binding tributary-inbox --member=serviceAccount:service-"$NUMBER"@gcp-sa-pubsub.iam.gserviceaccount.com --role=roles/pubsub.subscriber
+compare 'subscription tributary-kcidb' subscriptions '{"where": {"name": "projects/demo/subscriptions/tributary-kcidb"}, "wanted": {"pushConfig": {"pushEndpoint": "https://tributary-on-event-'"$NUMBER"'.europe-west1.run.app/on_event/kcidb", "oidcToken": {"serviceAccountEmail": "tributary-push@demo.iam.gserviceaccount.com", "audience": "https://tributary-on-event-'"$NUMBER"'.europe-west1.run.app"}}, "ackDeadlineSeconds": 60, "deadLetterPolicy": {"deadLetterTopic": "projects/demo/topics/tributary-dead", "maxDeliveryAttempts": 10}, "retryPolicy": {"minimumBackoff": "10s", "maximumBackoff": "600s"}, "expirationPolicy": {"ttl": null}, "messageRetentionDuration": "604800s"}, "fixed": {"topic": "projects/demo/topics/tributary-kcidb", "enableMessageOrdering": true, "filter": ""}}' differs
+missing && run gcloud pubsub subscriptions create tributary-kcidb --topic=tributary-kcidb --push-endpoint=https://tributary-on-event-"$NUMBER".europe-west1.run.app/on_event/kcidb --push-auth-service-account=tributary-push@demo.iam.gserviceaccount.com --push-auth-token-audience=https://tributary-on-event-"$NUMBER".europe-west1.run.app --ack-deadline=60 --dead-letter-topic=tributary-dead --max-delivery-attempts=10 --min-retry-delay=10s --max-retry-delay=600s --expiration-period=never --message-retention-duration=604800s --enable-message-ordering
+differs && run gcloud pubsub subscriptions update tributary-kcidb --push-endpoint=https://tributary-on-event-"$NUMBER".europe-west1.run.app/on_event/kcidb --push-auth-service-account=tributary-push@demo.iam.gserviceaccount.com --push-auth-token-audience=https://tributary-on-event-"$NUMBER".europe-west1.run.app --ack-deadline=60 --dead-letter-topic=tributary-dead --max-delivery-attempts=10 --min-retry-delay=10s --max-retry-delay=600s --expiration-period=never --message-retention-duration=604800s
+look tributary-kcidb-subscription-policy pubsub subscriptions get-iam-policy tributary-kcidb
+compare 'Pub/Sub acknowledges in tributary-kcidb' tributary-kcidb-subscription-policy '{"has": {"bindings": [{"role": "roles/pubsub.subscriber", "members": ["serviceAccount:service-'"$NUMBER"'@gcp-sa-pubsub.iam.gserviceaccount.com"], "condition": null}]}}' -
+missing && run gcloud beta services identity create --service=pubsub.googleapis.com
+missing && run gcloud pubsub subscriptions add-iam-policy-binding tributary-kcidb --member=serviceAccount:service-"$NUMBER"@gcp-sa-pubsub.iam.gserviceaccount.com --role=roles/pubsub.subscriber
 
 # Scheduler jobs: tributary-sweep: timeouts, holdoffs, closings, relay; tributary-tidy: drops what is kept for a while only
 printf '%s\n' 'Scheduler jobs'

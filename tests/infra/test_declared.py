@@ -70,12 +70,12 @@ def test_a_single_function_takes_the_calls_of_all_callers():
     assert hub.slice == routes.WHOLE and found["HUB_OIDC_AUDIENCE"] == hub.url(p) == found["HUB_PUBLIC_URL"]
     assert found["HUB_PUSH_ACCOUNTS"] == p.account(PUSH) and found["HUB_SCHEDULER_ACCOUNTS"] == p.account(SCHEDULER)
     told = repr(list(declared.steps(p)))
-    assert f"{hub.url(p)}{push.PATH}" in told and "tributary-sweep-<NUMBER>" not in told
+    assert all(hub.url(p) + each.path in told for each in push.PUSHES) and "tributary-sweep-<NUMBER>" not in told
 
 
 def test_what_is_called_is_served():
     paths = {b.path for b in routes.table().bounds if b.route.slice in (function.SWEEP, function.ON_EVENT)}
-    assert {*(job.path for job in schedule.JOBS), push.PATH} == paths
+    assert {*(job.path for job in schedule.JOBS), *(p.path for p in push.PUSHES)} == paths
     assert {job.id.removeprefix("tributary-") for job in schedule.JOBS} == {job.name for job in jobs.JOBS}
 
 

@@ -30,7 +30,7 @@ def test_the_first_run_creates_all(deployed):
     declared = firestore_indexes()
     assert set(state["services"]) == {f"{service}.googleapis.com" for service in api.ALWAYS}
     assert set(state["functions"]) == {f.name for f in function.chosen(DEMO)}
-    assert {t.rpartition("/")[2] for t in state["topics"]} == {name.EVENTS, name.INBOX, name.DEAD}
+    assert {t.rpartition("/")[2] for t in state["topics"]} == {name.EVENTS, name.INBOX, name.KCIDB, name.DEAD}
     assert len(state["subscriptions"]) == len(push.PUSHES) + 1
     assert len(state["indexes"]) == len(declared["indexes"])
     assert len(state["fields"]) == len([o for o in declared["fieldOverrides"] if "indexes" in o])
@@ -222,7 +222,7 @@ def test_messages_that_fail_end_in_the_dead_letters(deployed):
     for each in push.PUSHES:
         found = state["subscriptions"][f"projects/demo/subscriptions/{each.name}"]
         assert found["deadLetterPolicy"]["deadLetterTopic"] == "projects/demo/topics/tributary-dead"
-        assert found["pushConfig"]["pushEndpoint"].endswith(".run.app/on_event")
+        assert found["pushConfig"]["pushEndpoint"].endswith(f".run.app{each.path}")
         assert found["pushConfig"]["oidcToken"]["serviceAccountEmail"] == DEMO.account(name.PUSH)
         policy = state["policies"][f"subscriptions {each.name}"]["bindings"]
         assert policy == [{"role": push.SUBSCRIBES, "members": [agent]}]
