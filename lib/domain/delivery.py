@@ -140,8 +140,13 @@ class Deliveries:
                 self._mail(watch, user, docs)
             else:
                 self._call(watch, docs[0])
+        except Refused:
+            raise
         except Refusal as error:
             raise Refused(str(error)) from error
+        except Exception as error:
+            # Whatever a stranger's server makes of an answer, the others are sent. Not the text: it may hold the URL.
+            raise Refused(f"an unexpected {type(error).__name__}") from None
 
     def _call(self, watch: Watch, doc: Doc) -> None:
         if self.courier is None:

@@ -145,8 +145,12 @@ def test_what_fails_is_tried_again_after_growing_pauses_and_given_up(scene, cour
         assert scene.state(watch)["failed"] == 0
 
 
-def test_it_recovers(scene, courier):
-    answers = iter([Unavailable("no answer came: TimeoutError"), None])
+@pytest.mark.parametrize(("fault", "what"), [
+    (Unavailable("no answer came: TimeoutError"), "no answer came: TimeoutError"),
+    (ValueError("https://ci.example/?token=x"), "an unexpected ValueError"),
+])  # fmt: skip
+def test_it_recovers(scene, courier, fault, what):
+    answers = iter([fault, None])
 
     def reply(url):
         if (fault := next(answers)) is not None:
@@ -157,7 +161,7 @@ def test_it_recovers(scene, courier):
     watch = scene.watch({"webhook": "https://ci.example/"})
     scene.tests("a:t1")
     assert scene.send() == 0
-    assert scene.state(watch)["trouble"] == "no answer came: TimeoutError"
+    assert scene.state(watch)["trouble"] == what
     assert scene.send(seconds=10) == 1
     assert scene.state(watch) == {"fired": 1, "waiting": 0, "failed": 0, "trouble": None}
 
