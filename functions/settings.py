@@ -8,6 +8,7 @@ commands; `docs/settings.md` says the same for people, and a test compares the t
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -22,6 +23,8 @@ from dotenv import dotenv_values
 ALGORITHMS = ("HS256", "HS384", "HS512")
 ACCOUNTS_MAX = 20
 """Most service accounts of one setting."""
+REACHABLE_MAX = 50
+"""Most networks and hosts of HUB_OUTBOUND_ALLOW."""
 EMULATOR = "FIREBASE_AUTH_EMULATOR_HOST"
 """Makes Firebase's libraries take any token, forged ones too, and ask a server of its choice about accounts."""
 KEEP_ALIVE_S_MAX = 3600
@@ -65,6 +68,7 @@ class Settings:
     scheduler_accounts: frozenset[str] = frozenset()
     firebase_project: str = ""
     push_origins: frozenset[str] = frozenset("*")
+    outbound_allow: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -144,6 +148,21 @@ def _origins(text: str) -> frozenset[str]:
     return names
 
 
+def _reachable(text: str) -> tuple[str, ...]:
+    entries = tuple(entry.strip() for entry in text.split(",") if entry.strip())
+    if len(entries) > REACHABLE_MAX or not all(map(_is_reachable, entries)):
+        raise ValueError(f"must be at most {REACHABLE_MAX} networks and hosts, like 10.1.0.0/16,lava.lan")
+    return entries
+
+
+def _is_reachable(entry: str) -> bool:
+    try:
+        ipaddress.ip_network(entry)
+    except ValueError:
+        return re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}", entry) is not None
+    return True
+
+
 def _project(text: str) -> str:
     if not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", text):
         raise ValueError("must be the id of a project, like my-project-1a2b3")
@@ -216,6 +235,8 @@ SETTINGS: tuple[Setting, ...] = (
             _accounts),
     Setting("HUB_FIREBASE_PROJECT", "", "name", "the Firebase project whose users are accepted too; unset: none",
             _project),
+    Setting("HUB_OUTBOUND_ALLOW", "", "networks",
+            "networks and hosts that webhooks may call beside public ones, with commas between", _reachable),
 )  # fmt: skip
 
 UNUSED: Mapping[str, str] = {
@@ -297,6 +318,7 @@ def _assemble(found: Mapping[str, Any], notes: tuple[str, ...]) -> Settings:
         scheduler_accounts=found["HUB_SCHEDULER_ACCOUNTS"] or frozenset(),
         firebase_project=found["HUB_FIREBASE_PROJECT"],
         push_origins=found["HUB_PUSH_ORIGINS"],
+        outbound_allow=found["HUB_OUTBOUND_ALLOW"] or (),
         notes=notes,
     )
 

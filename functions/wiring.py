@@ -27,7 +27,7 @@ from lib.domain.hub import Hub, Policy
 from lib.messaging.open import DEAD_DEFAULT as DEAD_DEFAULT
 from lib.messaging.open import open_bus, open_dead_letters
 from lib.messaging.port import DeadLetters
-from lib.outbound.open import open_post
+from lib.outbound.open import open_courier, open_post
 from lib.store.open import open_store
 from lib.store.port import Store
 
@@ -121,7 +121,10 @@ class Wiring:
             settings.smtp_host, settings.smtp_port, settings.email_sender, settings.email_password,
             waits=self._post_waits,
         )  # fmt: skip
-        return Hub(store, bus, auth, visitors, clock=self._clock, policy=policy, post=post, decode=decode_text)
+        return Hub(
+            store, bus, auth, visitors, clock=self._clock, policy=policy, post=post, decode=decode_text,
+            courier=open_courier(settings.outbound_allow),
+        )  # fmt: skip
 
 
 def scratch_store(clock: Clock) -> Store:

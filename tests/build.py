@@ -18,8 +18,10 @@ from lib.auth.port import Claims, Purpose
 from lib.dialects.wire import Reply, Request, Wait
 from lib.domain.access import Actor
 from lib.domain.account import Accounts
+from lib.domain.hub import Hub
 from lib.ids import Ids
 from lib.messaging.port import Message, Wake
+from lib.store.port import Tx
 
 NOW = datetime(2024, 2, 1, 9, 58, 28, 479138, UTC)
 
@@ -128,6 +130,17 @@ def register(accounts: Accounts, name: str, now: datetime = NOW, **more: Any) ->
     """A verified user of this name, whose password is its name, as an actor."""
     values = {"is_verified": True, **more}
     return accounts.register(name, f"{name}@kernelci.org", name, now, **values).as_actor()
+
+
+def deactivate(hub: Hub, id: str) -> None:
+    """Have a user be nobody any more."""
+
+    def work(tx: Tx) -> None:
+        doc = tx.load("user", id)
+        assert doc is not None
+        tx.save("user", id, {**doc.body, "is_active": False})
+
+    hub.store.transact(work)
 
 
 class Client:

@@ -10,16 +10,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Web:
-    """What it answers, and the bodies it was sent."""
+    """What it answers, and the bodies it was sent, with their headers (names in lower case)."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self.headers: list[dict[str, str]] = []
         self._answers: dict[tuple[str, str], tuple[int, bytes, Mapping[str, str]]] = {}
         web = self
 
         class Handler(BaseHTTPRequestHandler):
             def _serve(self) -> None:
                 web.bodies.append(self.rfile.read(int(self.headers.get("content-length", 0))))
+                web.headers.append({name.lower(): value for name, value in self.headers.items()})
                 status, body, headers = web._answers[self.command, self.path]
                 self.send_response(status)
                 for name, value in {**headers, "content-type": "application/json", "content-length": len(body)}.items():

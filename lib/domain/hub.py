@@ -8,14 +8,18 @@ from datetime import datetime, timedelta
 
 from lib.auth.port import Auth, Visitors
 from lib.clock import Clock
+from lib.domain import firing, merger
 from lib.domain.access import ANY_ORIGIN
 from lib.domain.account import Accounts
+from lib.domain.agenda import Agenda
 from lib.domain.archive import Archive
 from lib.domain.board import Board
 from lib.domain.catalog import Catalog
 from lib.domain.clockwork import Clockwork
+from lib.domain.delivery import Deliveries
 from lib.domain.export import Exports
 from lib.domain.family import Families
+from lib.domain.inspection import Inspector
 from lib.domain.intake import Decode, Intake
 from lib.domain.item import Items
 from lib.domain.journal import Journal
@@ -24,6 +28,7 @@ from lib.domain.kv import Pairs
 from lib.domain.ledger import Ledger
 from lib.domain.letter import Letters
 from lib.domain.manifest import Manifests
+from lib.domain.patrol import Patrol
 from lib.domain.projector import Projector
 from lib.domain.relay import Relay
 from lib.domain.retention import Retention
@@ -33,10 +38,12 @@ from lib.domain.submitter import Submitters
 from lib.domain.subscription import Subscriptions
 from lib.domain.telemetry import EVENTS_READ_MAX, Telemetry
 from lib.domain.visitor import Guests
+from lib.domain.watch import Watches
+from lib.domain.watchman import Watchman
 from lib.errors import Unavailable
 from lib.ids import Ids
 from lib.messaging.port import Bus
-from lib.outbound.port import Post
+from lib.outbound.port import Courier, Post
 from lib.store.port import Store
 
 log = logging.getLogger(__name__)
@@ -64,8 +71,8 @@ def _unread(raw: bytes, is_partial: bool) -> Sent:
 
 class Hub:
     """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `items`, `accounts`, `letters`, `pairs`,
-    `telemetry`, `submitters`, `intake`, `archive`, `views`; and what runs by itself. `decode` reads a stored submission
-    again."""
+    `telemetry`, `submitters`, `intake`, `archive`, `views`, `agenda`, `inspector`, `watches`; and what runs by itself.
+    `decode` reads a stored submission again."""
 
     def __init__(
         self,
@@ -79,6 +86,7 @@ class Hub:
         policy: Policy = Policy(),
         post: Post | None = None,
         decode: Decode = _unread,
+        courier: Courier | None = None,
     ) -> None:
         ids = ids or Ids()
         self.store, self.bus, self.policy, self.clock = store, bus, policy, clock
@@ -105,6 +113,14 @@ class Hub:
         self.letters = Letters(self.accounts, auth, post)
         self.pairs = Pairs(store)
         self.families, self.exports = Families(self.archive), Exports(self.archive)
+        self.agenda = Agenda(store)
+        self.watches = Watches(store, self.agenda, ids, courier, has_post=post is not None)
+        self.inspector = Inspector(store, self.archive, self.agenda)
+        told = firing.Firing(store, ledger, policy.source)
+        watchman = Watchman(store, self.archive, self.watches, self.agenda, told)
+        deliveries = Deliveries(store, self.watches, self.accounts, clock, post, courier)
+        self.watchman = Patrol(watchman.run, merger.CHANNEL, bus, clock)
+        self.deliveries = Patrol(deliveries.run, firing.CHANNEL, bus, clock)
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)
 
     def board(self) -> Board:
@@ -115,9 +131,11 @@ class Hub:
         """Everything the clock is due to do: repair what a crash left undone, move nodes, and tell of what changed as
         reports. One part that fails (no bus, say) keeps no other from its turn; it is raised in the end."""
         done, failed = [], []
-        for part in (
+        parts = (
             self.relay.repair, self.manifests.sweep, self.clockwork.sweep, self.intake.sweep, self.projector.run,
-        ):  # fmt: skip
+            self.watchman.sweep, self.deliveries.sweep,
+        )  # fmt: skip
+        for part in parts:
             try:
                 done.append(part(now))
             except Exception as error:
@@ -126,8 +144,11 @@ class Hub:
             log.error("the sweep failed in more than one part", exc_info=other)
         if failed:
             raise failed[0]
-        relayed, finished, moved, merged, projected = done
-        return {"relayed": relayed + finished, "moved": moved, "merged": merged, "projected": projected}
+        relayed, finished, moved, merged, projected, told, sent = done
+        return {
+            "relayed": relayed + finished, "moved": moved, "merged": merged, "projected": projected, "told": told,
+            "sent": sent,
+        }  # fmt: skip
 
     def tidy(self, now: datetime) -> dict[str, int]:
         """Let go of what is kept for a while only."""

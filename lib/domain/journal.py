@@ -15,7 +15,7 @@ from lib.domain.ledger import Ledger
 from lib.domain.query import Filter, Query, matches
 from lib.domain.search import Searcher
 from lib.errors import Exists, Invalid
-from lib.ids import Ids, derived
+from lib.ids import Ids, derived, is_node_id
 from lib.store.port import Doc, Store, Tx
 
 CHANNEL_CHARS_MAX = 200
@@ -118,9 +118,9 @@ class Journal:
 
     def nodes_of(self, events: Sequence[Doc]) -> dict[str, Doc]:
         """The nodes these events speak of, as they are now, by id."""
-        ids = {d.body["data"].get("id") for d in events if isinstance(d.body["data"], dict)}
-        wanted = sorted(i for i in ids if isinstance(i, str))
-        found = self.store.load_many("node", wanted)
+        ids = (d.body["data"].get("id") for d in events if isinstance(d.body["data"], dict))
+        # Other events have ids of their own, which may be anything.
+        found = self.store.load_many("node", sorted({id for id in ids if isinstance(id, str) and is_node_id(id)}))
         return {d.key: d for d in found if d is not None}
 
 

@@ -1,1 +1,1 @@
-"""What the hub sends out by itself: the port of mail and its adapters."""
+"""What the hub sends out by itself: the ports of mail and of calls over HTTP, and their adapters."""

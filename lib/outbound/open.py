@@ -1,8 +1,10 @@
-"""Makes the post that a deployment asks for. Called by `functions.wiring` and by tests, nowhere else."""
+"""Makes the post and the courier that a deployment asks for. Called by `functions.wiring` and by tests only."""
 
 from __future__ import annotations
 
-from lib.outbound.port import Post
+from collections.abc import Sequence
+
+from lib.outbound.port import Courier, Post
 
 
 def open_post(host: str, port: int, sender: str, password: str, *, waits: bool) -> Post | None:
@@ -12,3 +14,11 @@ def open_post(host: str, port: int, sender: str, password: str, *, waits: bool) 
     from lib.outbound.smtp import SmtpPost
 
     return SmtpPost(host, port, sender, password, waits=waits)
+
+
+def open_courier(allow: Sequence[str]) -> Courier:
+    """What calls other machines: public ones, and of others those in these networks or of these names. Raises
+    ValueError for an entry that is neither."""
+    from lib.outbound.http import HttpCourier
+
+    return HttpCourier(allow)

@@ -15,6 +15,7 @@ import time
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 
+from lib.errors import Unavailable
 from lib.outbound.port import Mail
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,12 @@ class SmtpPost:
         except queue.Full:
             log.warning("a mail was dropped: %d others wait", WAITING_MAX)
 
+    def deliver(self, mail: Mail) -> None:
+        try:
+            self._hand_over(mail)
+        except Exception as error:
+            raise Unavailable(f"the mail was not taken: {type(error).__name__}") from None
+
     def close(self) -> None:
         thread = self._thread
         if thread is None:
@@ -80,15 +87,18 @@ class SmtpPost:
 
     def _deliver(self, mail: Mail) -> None:
         try:
-            message = self._written(mail)
-            with self._connect() as line:
-                if self._password:
-                    line.login(self._sender, self._password)
-                line.send_message(message, self._sender, [mail.to])
+            self._hand_over(mail)
         except Exception as error:
             # Whatever it is (what may stand before an @ makes header parsers fail in many ways), the next message is
             # sent. Not the error's text: a server may repeat in it what it was sent.
             log.warning("a mail was not sent: %s", type(error).__name__)
+
+    def _hand_over(self, mail: Mail) -> None:
+        message = self._written(mail)
+        with self._connect() as line:
+            if self._password:
+                line.login(self._sender, self._password)
+            line.send_message(message, self._sender, [mail.to])
 
     def _written(self, mail: Mail) -> EmailMessage:
         message = EmailMessage()

@@ -256,6 +256,25 @@ REVOCATION = Collection("revocation", fields=())
 # Log excerpts by the digest of their JSON: one of sixteen kilobytes is told by every test of a job.
 EXCERPT = Collection("excerpt", fields=())
 
+# Of purposes (kcidb.md 4.4): who is to be told, what operators defined, and how far the log was looked through.
+WATCH = Collection("kcidb_watch", fields=(Field("user", _T, "user_id"), Field("purpose", _T)))
+PURPOSE = Collection("kcidb_purpose", fields=())
+CURSOR = Collection("cursor", fields=())
+# What a watch was told of an object. An object that changes after so long may be told of anew.
+FIRED = Collection(
+    "kcidb_fired",
+    fields=(Field("object", _T), Field("watch", _T), Field("fired_at", _AT)),
+    ttl=Ttl("fired_at", timedelta(days=180)),
+)
+# What to look at again when time has passed; what is to be sent, and what was given up.
+DUE = Collection("kcidb_due", fields=(Field("watch", _T), Field("due_at", _AT)))
+DELIVERY = Collection(
+    "kcidb_delivery",
+    fields=(Field("watch", _T), Field("state", _T), Field("due_at", _AT), Field("expires_at", _AT)),
+    shapes=(Shape(("watch",), ("due_at",)),),
+    ttl=Ttl("expires_at", timedelta(0)),
+)
+
 _CHANGED = ("changed_at",)
 
 
@@ -315,6 +334,7 @@ COLLECTIONS: Mapping[str, Collection] = {
         NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM, MANIFEST, MANIFEST_PART,
         KV, BACKLOG, TELEMETRY, SUBMISSION, SUBMISSION_PART, REVOCATION, EXCERPT, CHECKOUT, BUILD, TEST, ISSUE,
         INCIDENT,
+        WATCH, PURPOSE, CURSOR, FIRED, DUE, DELIVERY,
     )
 }  # fmt: skip
 

@@ -11,6 +11,7 @@ import time
 import pytest
 import trustme
 
+from lib.errors import Unavailable
 from lib.outbound.memory import MemoryPost
 from lib.outbound.open import open_post
 from lib.outbound.port import Mail
@@ -90,6 +91,20 @@ def test_what_cannot_be_sent_is_logged_without_its_secrets(fault, caplog):
     assert "a mail was not sent" in ours
     for secret in (MAIL.text, "token", "bob", SECRET, "wrong password"):
         assert secret not in ours
+
+
+def test_who_tries_again_by_himself_hears_what_went_wrong():
+    with mailbox() as box:
+        SmtpPost("127.0.0.1", box.port, SENDER).deliver(MAIL)
+        assert len(box.messages) == 1
+        with pytest.raises(Unavailable, match="ValueError") as caught:
+            SmtpPost("127.0.0.1", box.port, SENDER).deliver(MAIL._replace(subject="a\nb"))
+    assert "token" not in str(caught.value)
+    with pytest.raises(Unavailable, match="ConnectionRefusedError"):
+        SmtpPost("127.0.0.1", 1, SENDER).deliver(MAIL)
+    post = MemoryPost()
+    post.deliver(MAIL)
+    assert post.sent == [MAIL]
 
 
 @pytest.mark.parametrize(

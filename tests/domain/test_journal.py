@@ -38,6 +38,15 @@ def test_the_tail_moves_past_what_its_filters_leave_out(hub, tell, monkeypatch):
     assert ([d.body["seq"] for d in docs], position) == ([3], 4)
 
 
+def test_events_that_speak_of_no_node_hinder_no_other(hub, tell, clock):
+    bob = build.register(hub.accounts, "eve")
+    node = hub.nodes.submit(bob, build.checkout(), clock())
+    for id in ("a:b/1", [], {}, None, 1, "..", node.id):
+        tell({"id": id})
+    docs, _ = hub.journal.tail("abc", 0, ())
+    assert list(hub.journal.nodes_of(docs)) == [node.id]
+
+
 def test_a_channel_has_a_name(hub):
     with pytest.raises(Invalid):
         hub.journal.last("x" * 201)

@@ -173,6 +173,8 @@ def test_the_accounts_of_the_cloud():
     ("HUB_OIDC_AUDIENCE", "hub.example.org"), ("HUB_OIDC_AUDIENCE", "https://hub.example.org/?a=1"),
     ("HUB_PUSH_ACCOUNTS", "push"), ("HUB_PUSH_ACCOUNTS", "a@b c@d"), ("HUB_PUSH_ACCOUNTS", "@b"),
     ("HUB_SCHEDULER_ACCOUNTS", ",".join(f"a{n}@b" for n in range(21))),
+    ("HUB_OUTBOUND_ALLOW", "10.0.0.1/8"), ("HUB_OUTBOUND_ALLOW", "a b"), ("HUB_OUTBOUND_ALLOW", "http://a"),
+    ("HUB_OUTBOUND_ALLOW", ",".join(["a.lan"] * 51)),
     ("HUB_FIREBASE_PROJECT", "My Project"), ("HUB_FIREBASE_PROJECT", "a"), ("HUB_FIREBASE_PROJECT", "../x-y-z"),
 ])  # fmt: skip
 def test_what_names_no_account_of_the_cloud(name, text):

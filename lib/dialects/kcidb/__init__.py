@@ -1,17 +1,18 @@
 """KCIDB: submissions of the Linux kernel's CI systems, merged, and what is known from them (kcidb.md).
 
-Handlers by noun: `submit`, `schema`. Codecs: `codec` (submissions), `codec_receipt` (what becomes of them).
+Handlers by noun: `submit`, `schema`, `readiness`, `watches`. Codecs: `codec` (submissions), `codec_receipt` (what
+becomes of them), `codec_ready`.
 """
 
 from __future__ import annotations
 
-from lib.dialects.kcidb import conflicts, export, reports, schema, submit
+from lib.dialects.kcidb import conflicts, export, readiness, reports, schema, submit, watches
 from lib.dialects.kcidb.codec_receipt import encode_faults
 from lib.dialects.wire import Dialect, Reply, Request, Route, reply_json
 from lib.errors import Malformed, Unauthenticated
 
 ROUTES: tuple[Route, ...] = tuple(
-    route for noun in (submit, schema, reports, export, conflicts) for route in noun.ROUTES
+    route for noun in (submit, schema, reports, export, conflicts, readiness, watches) for route in noun.ROUTES
 )
 
 

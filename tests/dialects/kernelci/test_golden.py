@@ -19,10 +19,9 @@ from typing import Any
 
 import pytest
 
-from lib.domain.account import from_body, to_body
 from lib.store.sqlite import SqliteStore
 from tests import firestore
-from tests.build import register
+from tests.build import deactivate, register
 
 CASES = Path(__file__).parent / "cases"
 SHOWN_HEADERS = ("allow", "location", "www-authenticate", "x-nodes-window")
@@ -127,15 +126,6 @@ def play(client, hub, clock, auth):
         return [exchange(step) for step in case["exchanges"]]
 
     return play
-
-
-def deactivate(hub, id):
-    def work(tx):
-        user = from_body(tx.load("user", id).body)
-        user.is_active = False
-        tx.save("user", id, to_body(user))
-
-    hub.store.transact(work)
 
 
 @pytest.mark.parametrize(("store", "file", "index", "case"), RUNS, indirect=["store"])
