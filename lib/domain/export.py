@@ -2,6 +2,7 @@
 
 The order is by kind, parents first; then by when the stored report last changed; then by key. A report that
 changes while it is being read moves to the end of its kind: whoever reads to the end has seen each at least once.
+Or by kind and key alone, so that two hubs that were told the same export the same.
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ class Span:
     after: str | None = None
     until: str | None = None
     is_conflicted: bool = False
+    is_by_key: bool = False
+    """In the order of the keys alone, which does not tell when what came."""
+
+    @property
+    def order(self) -> str:
+        return "" if self.is_by_key else ORDER
 
     @property
     def where(self) -> tuple[Where, ...]:
@@ -54,10 +61,10 @@ class Exports:
     def part(self, span: Span, limit: int, cursor: str | None = None) -> Part:
         """The next reports, at most so many, at least one unless there are none. Raises Invalid for a cursor that no
         part of this span gave."""
-        kind, after = _decode(cursor, span.kinds)
+        kind, after = _decode(cursor, span)
         left = span.kinds[span.kinds.index(kind) :]
         for at, kind in enumerate(left):
-            page = self.archive.page(kind, Scan(span.where, ORDER, limit, after))
+            page = self.archive.page(kind, Scan(span.where, span.order, limit, after))
             after = None
             bodies = [doc.body for doc in page.docs]
             if page.next is not None:
@@ -81,8 +88,9 @@ class Exports:
         return self.archive.store.count(COLLECTION[kind], Span(origin=origin).where)
 
 
-def _decode(cursor: str | None, kinds: tuple[str, ...]) -> tuple[str, str | None]:
+def _decode(cursor: str | None, span: Span) -> tuple[str, str | None]:
     """The kind that a cursor stands in and the store's own cursor."""
+    kinds = span.kinds
     if cursor is None:
         return kinds[0], None
     kind, _, after = cursor.partition(".")
@@ -90,8 +98,11 @@ def _decode(cursor: str | None, kinds: tuple[str, ...]) -> tuple[str, str | None
         raise Invalid("cursor", CURSOR_WORDS)
     if not after:
         return kind, None
+    value = check_cursor(after)
+    if span.is_by_key and value is None:
+        return kind, after
     try:
-        unstamp(check_cursor(after) or "")
+        unstamp(value or "")
     except ValueError as error:
         raise Invalid("cursor", CURSOR_WORDS) from error
     return kind, after

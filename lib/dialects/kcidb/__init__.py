@@ -1,7 +1,7 @@
 """KCIDB: submissions of the Linux kernel's CI systems, merged, and what is known from them (kcidb.md).
 
-Handlers by noun: `submit`, `schema`, `readiness`, `watches`. Codecs: `codec` (submissions), `codec_receipt` (what
-becomes of them), `codec_ready`.
+Handlers by noun: `submit`, `schema`, `reports`, `export`, `conflicts`, `readiness`, `watches`. Codecs: `codec`
+(submissions), `codec_receipt` (what becomes of them), `codec_report`, `codec_ready`.
 """
 
 from __future__ import annotations

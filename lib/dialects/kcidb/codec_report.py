@@ -30,10 +30,12 @@ Lists = Mapping[str, "list[Body]"]
 
 
 class Form(NamedTuple):
-    """How objects are shown: with every `misc` the union of all that were told, with the time of the last change."""
+    """How objects are shown: with every `misc` the union of all that were told, with the time of the last change, with
+    their members in the order of their names."""
 
     unites_misc: bool = False
     has_metadata: bool = False
+    is_sorted: bool = False
 
 
 AS_MERGED = Form()
@@ -82,12 +84,12 @@ def lists_of(bodies: Bodies) -> dict[str, list[Body]]:
 
 def encode_lists(archive: Archive, lists: Lists, form: Form = AS_MERGED) -> Iterator[bytes]:
     """The members `"checkouts":[…],"builds":[…]` of a JSON object, without its braces."""
-    comma = b""
+    comma, option = b"", orjson.OPT_SORT_KEYS if form.is_sorted else 0
     for kind, bodies in lists.items():
         yield b'%b"%b":[' % (comma, kind.encode())
         for at in range(0, len(bodies), OBJECTS_AT_ONCE):
             views = [encode_view(kind, body, form) for body in bodies[at : at + OBJECTS_AT_ONCE]]
-            yield (b"," if at else b"") + orjson.dumps(archive.whole(views))[1:-1]
+            yield (b"," if at else b"") + orjson.dumps(archive.whole(views), option=option)[1:-1]
         yield b"]"
         comma = b","
 

@@ -1,12 +1,14 @@
 """KCIDB handlers of exports: everything that changed in some span of time, and how much there is (kcidb.md 4.1).
 
 An export is a stream of documents; or one document a request, with the cursor to go on from, for whoever must be able
-to. The cursor cannot stand in the stream, which holds KCIDB's documents and nothing else.
+to. The cursor cannot stand in the stream, which holds KCIDB's documents and nothing else. With `canonical` the same
+reports make the same bytes, whenever and in whichever order they came.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 import orjson
@@ -18,6 +20,7 @@ from lib.domain.archive import Archive
 from lib.domain.export import Part, Span
 from lib.domain.hub import Hub
 from lib.domain.report import KINDS
+from lib.errors import Invalid
 from schemas.kcidb_query import CountOut, ExportPage
 
 OBJECTS_DEFAULT = 500
@@ -25,6 +28,7 @@ OBJECTS_MAX = 1000
 """Objects of one exported document."""
 EXPORT = (
     "format", "limit", "cursor", "after", "until", "origin", "kind", "version", "objects_per_document", "metadata",
+    "canonical",
 )  # fmt: skip
 VERSIONS = (f"{VERSION['major']}.{VERSION['minor']}",)
 _NDJSON = (("content-type", "application/x-ndjson"),)
@@ -34,7 +38,11 @@ def export(request: Request, hub: Hub) -> Reply:
     """GET /kcidb/export"""
     params = Params(request, EXPORT)
     params.choice("version", VERSIONS)
-    span, form, cursor = decode_span(params), Form(has_metadata=params.flag("metadata")), params.text("cursor")
+    is_canonical, cursor = params.flag("canonical"), params.text("cursor")
+    if is_canonical and (clash := [n for n in ("after", "until", "metadata") if params.text(n) is not None]):
+        raise Invalid(clash[0], "a canonical export says nothing of times")
+    span = replace(decode_span(params), is_by_key=is_canonical)
+    form = Form(has_metadata=params.flag("metadata"), is_sorted=is_canonical)
     if params.choice("format", ("stream", "pages")) == "pages":
         part = hub.exports.part(span, params.count("limit", OBJECTS_DEFAULT, OBJECTS_MAX), cursor)
         return reply_pieces(_page(hub.archive, part, form), len(part.bodies))

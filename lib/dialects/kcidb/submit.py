@@ -19,11 +19,9 @@ from lib.domain.hub import Hub
 from lib.domain.intake import Sender, check_origins
 from lib.domain.report_size import check_sizes
 from lib.domain.submission import TEXT_BYTES_MAX
-from lib.errors import Coded, Forbidden, Invalid, Malformed, NotFound, TooLarge
+from lib.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
 
 NDJSON = "application/x-ndjson"
-DOCUMENTS_MAX = 10_000
-"""Most submissions of one request."""
 ID_CHARS = 64
 LIST_MAX = 1000
 _TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no", "")
@@ -113,7 +111,7 @@ def _answer(raw: bytes, request: Request, hub: Hub, take: Take) -> dict[str, Any
     """The answer to one of several submissions; a bad one is no hindrance to the others."""
     try:
         return take(raw, request, hub)
-    except (Malformed, Forbidden, Coded, Invalid) as error:
+    except (Malformed, Forbidden, Invalid, TooLarge) as error:
         return encode_faults(error)
 
 
