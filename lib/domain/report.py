@@ -43,6 +43,7 @@ SINGULAR: Mapping[str, str] = {kind: kind[:-1] for kind in KINDS}
 COLLECTION: Mapping[str, str] = {kind: f"kcidb_{kind[:-1]}" for kind in KINDS}
 """Where the reports of a kind are stored."""
 
+KEY_DIGITS = 40
 EXCERPT_CHARS_INLINE = 256
 """A longer log excerpt is stored once, in the collection `excerpt` under its digest, whoever sends it."""
 
@@ -59,12 +60,12 @@ class Key(NamedTuple):
 
     @property
     def store_key(self) -> str:
-        """Its key in its collection: a digest, since ids may hold what keys may not. Its first 24 digits are the id of
-        its view as a node (kcidb.md 5.3)."""
+        """Its key in its collection: a digest, since ids may hold what keys may not; of 160 bits, since every index
+        holds it. Its first 24 digits are the id of its view as a node (kcidb.md 5.3)."""
         name = SINGULAR[self.kind] + self.id
         if self.version is not None:
             name += f"\0{self.version}"
-        return hashlib.sha256(name.encode()).hexdigest()
+        return hashlib.sha256(name.encode()).hexdigest()[:KEY_DIGITS]
 
 
 def key_of(kind: str, fields: Mapping[str, Any]) -> Key:

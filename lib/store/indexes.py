@@ -31,11 +31,15 @@ class Type(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A promoted field: its name, its type, and where in the body it is read (`artifacts.*`: all values)."""
+    """A promoted field: its name, its type, and where in the body it is read (`artifacts.*`: all values).
+
+    `is_coarse`: it is the same for most documents, so where reading is cheap it is checked on them and has no index.
+    """
 
     name: str
     type: Type
     source: str = ""
+    is_coarse: bool = False
 
     @property
     def path(self) -> str:
@@ -282,7 +286,7 @@ def _report(kind: str, fields: tuple[Field, ...] = (), shapes: tuple[Shape, ...]
     """A kind of KCIDB's objects as merged (`lib/domain/report.py`): exports go along `changed_at`."""
     shared = (
         Field("conflicted", _T), Field("origin", _T, "object.origin"), Field("changed_at", _AT),
-        Field("alone", _B, "node.alone"),
+        Field("alone", _B, "node.alone", is_coarse=True),
     )  # fmt: skip
     every = _each(("origin", "conflicted"), _CHANGED)
     return Collection(f"kcidb_{kind}", fields=(*fields, *shared), shapes=(*shapes, *every))

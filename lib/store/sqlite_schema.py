@@ -214,7 +214,10 @@ def _indexes(collection: Collection, is_log: bool) -> tuple[Index, ...]:
             riding = carried[carried.index(equal[0]) + 1 :] if len(equal) == 1 and equal[0] in carried else ()
             wanted[tuple(dict.fromkeys((*equal, first, "key", *later, *riding)))] = len(equal)
     leading = {columns[0] for columns in wanted}
-    alone = [f.name for f in collection.fields if f.name not in texts | leading and not (is_log and f.name == "seq")]
+    alone = [
+        f.name for f in collection.fields
+        if f.name not in texts | leading and not f.is_coarse and not (is_log and f.name == "seq")
+    ]  # fmt: skip
     wanted.update(((name,) if is_log else (name, "key"), 1) for name in alone)
     kept = [w for w in wanted if not any(w != v and v[: len(w)] == w for v in wanted)]
     table = collection.name
