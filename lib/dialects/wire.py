@@ -202,6 +202,8 @@ EXCEPTIONS: tuple[Oddity, ...] = (
     Oddity("PUT /nodes/{id}", "caller may not edit the root", 401, "kernelci.md 7"),
     Oddity("GET /node/{id}", "no such node", 200, "kernelci.md 2.4: body null; pipeline and kci-dev rely on it"),
     Oddity("GET /group/{id}", "no such group", 200, "kernelci.md 2.3: body null, as the older route had it"),
+    Oddity("GET /api/…", "nothing found", 200, 'kcidb.md 4.5: {"error": text}, which kci-dev knows'),
+    Oddity("POST /api/…", "nothing found", 200, "kcidb.md 4.5: the same"),
 )
 """The one list of deliberate oddities; fuzzers and the documentation read it."""
 
