@@ -658,4 +658,4 @@ class HardwareHistoryQuery(HardwareQuery):
 class ExtrasQuery(BaseModel):
     """Issues, each by its id and version."""
 
-    issues: Annotated[list[tuple[Word, int | None]], Field(max_length=500)]
+    issues: Annotated[list[tuple[Word, Annotated[int, Field(ge=0, lt=2**63)] | None]], Field(max_length=500)]
