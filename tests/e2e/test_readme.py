@@ -1,4 +1,4 @@
-"""The README's five minutes, run as they stand: each command, and the output it shows."""
+"""The documentation's first minutes, run as they stand: each command, and the output it shows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from .conftest import ROOT
 
-SECTION = "## Five minutes with curl"
+SECTIONS = (("README.md", "## Five minutes with curl", 10), ("docs/kcidb.md", "## Two minutes with curl", 6))
+"""Document, section, and the least of its commands."""
 VOLATILE = (
     (r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID"),
     (r"[0-9a-f]{24}", "ID"),
@@ -42,13 +45,14 @@ def settled(text: str) -> str:
     return text.strip()
 
 
-def test_the_readme_tells_the_truth(server):
-    found = steps_of((ROOT / "README.md").read_text(), SECTION)
-    assert len(found) > 10
+@pytest.mark.parametrize(("document", "section", "least"), SECTIONS, ids=[row[0] for row in SECTIONS])
+def test_the_documentation_tells_the_truth(server, document, section, least):
+    found = steps_of((ROOT / document).read_text(), section)
+    assert len(found) > least
     script = ["set -e"]
     for command, _ in found:
         script += [command.replace(".venv/bin/python", sys.executable), "echo; echo ----"]
-    env = {**os.environ, **server.env, "HUB": f"{server.url}/latest", "TOKEN": server.token}
+    env = {**os.environ, **server.env, "HUB": f"{server.url}/latest", "KCIDB": server.url, "TOKEN": server.token}
     done = subprocess.run(
         ["bash"], input="\n".join(script), capture_output=True, text=True, env=env, cwd=server.folder, timeout=100
     )
