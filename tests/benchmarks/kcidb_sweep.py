@@ -54,7 +54,7 @@ def fill(path: Path, count: int) -> int:
 
 
 def sweep(path: Path) -> None:
-    """Sweep until nothing is pending; prints seconds and the greatest sizes in MB: its own, and all that is resident."""
+    """Sweep until nothing is pending; prints seconds and the most in MB: own, resident."""
     url = f"sqlite:///{path}"
     store, bus = open_store(url), open_bus("embedded", url)
     hub = Hub(store, bus, PlainAuth(), clock=lambda: datetime.now(UTC), decode=codec.decode_text)
