@@ -13,8 +13,9 @@ from lib.domain.report import Fields
 
 UNKNOWN = "Unknown"
 """Stands for a text that a report lacks wherever clients compare, sort or group by it."""
-DUMMY_BUILD = "maestro:dummy_"
-"""Ids of builds that nobody made begin so: tests hang from them that ran without a build (kcidb.md 5.1)."""
+DUMMY = "dummy_"
+"""Behind the origin, ids of builds that nobody made begin so: tests hang from them that ran without one (kcidb.md 5.1).
+"""
 
 IssueKey = tuple[str, int]
 """An issue's id and version."""
@@ -39,7 +40,7 @@ class BuildRow:
     @property
     def is_hidden(self) -> bool:
         """Whether it is no build, but what tests without one hang from."""
-        return str(self.view["id"]).startswith(DUMMY_BUILD)
+        return is_dummy(self.view["id"])
 
 
 class TestRow:
@@ -89,6 +90,11 @@ Row = BuildRow | TestRow
 def is_boot(path: str) -> bool:
     """Whether a test of this path is a boot (kcidb.md 4.5)."""
     return path == "boot" or path.startswith("boot.")
+
+
+def is_dummy(build_id: str) -> bool:
+    """Whether a build of this id was made up for tests without one."""
+    return build_id.partition(":")[2].startswith(DUMMY)
 
 
 def text_of(misc: Any, name: str) -> str | None:

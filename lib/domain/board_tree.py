@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from lib.domain.board import Board, same, since
-from lib.domain.board_row import DUMMY_BUILD, is_boot
+from lib.domain.board_row import is_boot, is_dummy
 from lib.domain.board_tally import NONE, Tally
 from lib.domain.report import Fields
 from lib.store.port import Where
@@ -79,7 +79,7 @@ def count_at(board: Board, checkouts: Sequence[Fields]) -> dict[str, Counts]:
     for body in board.children("builds", "checkout_id", counts):
         view = body["object"]
         under = builds[view["id"]] = counts[view["checkout_id"]]
-        if not view["id"].startswith(DUMMY_BUILD):
+        if not is_dummy(view["id"]):
             under.builds[view.get("status", NONE)] += 1
     for body in board.children("tests", "build_id", builds):
         view = body["object"]

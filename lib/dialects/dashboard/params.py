@@ -23,6 +23,8 @@ INTERVAL_DAYS_MAX = 366
 """Longest time a list covers."""
 TEXT_CHARS_MAX = 2000
 """Longest value of a parameter."""
+WINDOW = "startTimestampInSeconds", "endTimestampInSeconds"
+"""The parameters that bound most lists."""
 CULPRITS = ("code", "tool", "harness")
 
 IGNORED = frozenset(("tree_name", "start_date", "end_date"))
@@ -92,12 +94,11 @@ class Params:
 
     def window(self) -> tuple[datetime, datetime] | None:
         """The two timestamps that bound a list, if they are given: both or none."""
-        names = "startTimestampInSeconds", "endTimestampInSeconds"
-        begin, end = map(self.instant, names)
+        begin, end = map(self.instant, WINDOW)
         if begin is None and end is None:
             return None
         if begin is None or end is None:
-            raise Invalid(names[begin is not None], "is required beside the other")
+            raise Invalid(WINDOW[begin is not None], "is required beside the other")
         return check_window(begin, end)
 
     def filter(self) -> Filter:
@@ -159,10 +160,10 @@ def decode_seconds(name: str, value: str | int | float) -> datetime:
         raise Invalid(name, "must be seconds since 1970") from error
 
 
-def check_window(begin: datetime, end: datetime) -> tuple[datetime, datetime]:
+def check_window(begin: datetime, end: datetime, names: tuple[str, str] = WINDOW) -> tuple[datetime, datetime]:
     """The two ends of a time. Raises Invalid for one that is longer than a list covers, or runs backwards."""
     if begin > end:
-        raise Invalid("startTimestampInSeconds", "must not be after endTimestampInSeconds")
+        raise Invalid(names[0], f"must not be after {names[1]}")
     if end - begin > timedelta(days=INTERVAL_DAYS_MAX):
-        raise Invalid("startTimestampInSeconds", f"at most {INTERVAL_DAYS_MAX} days before endTimestampInSeconds")
+        raise Invalid(names[0], f"at most {INTERVAL_DAYS_MAX} days before {names[1]}")
     return begin, end

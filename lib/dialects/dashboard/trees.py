@@ -21,6 +21,7 @@ from schemas import dashboard as schema
 
 FILTERS = "filter_<name>"
 WHERE = ("git_url", "git_branch", "origin")
+COMMITS_WINDOW = "start_timestamp_in_seconds", "end_timestamp_in_seconds"
 SHOW = ("summary", "builds", "boots", "tests", "full")
 """What there is of a commit, beside its history."""
 
@@ -88,9 +89,9 @@ def reply_history(board: Board, checkouts: Sequence[Fields], line: Line, asked: 
         return nothing(HISTORY)
     if not (line.url or line.branch or line.tree):
         line = line_of(checkouts[-1])
-    begin, end = asked.instant("start_timestamp_in_seconds"), asked.instant("end_timestamp_in_seconds")
+    begin, end = map(asked.instant, COMMITS_WINDOW)
     if begin is not None and end is not None:
-        check_window(begin, end)
+        check_window(begin, end, COMMITS_WINDOW)
     if begin is not None or end is not None:
         return reply_commits(board, commits(board, line, begin, end, COMMITS_MAX), asked)
     return reply_commits(board, history(board, checkouts, line), asked)
@@ -148,7 +149,7 @@ ROUTES = (
     ),
     Route(
         "GET", "/tree/{commit}/commits", find_commits, "kcidb", gives=list[schema.CommitItem],
-        params=(*WHERE, "start_timestamp_in_seconds", "end_timestamp_in_seconds", "types", FILTERS),
+        params=(*WHERE, *COMMITS_WINDOW, "types", FILTERS),
         summary="The commits of a tree up to this one, each counted",
     ),
 )  # fmt: skip
