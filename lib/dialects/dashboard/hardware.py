@@ -22,7 +22,8 @@ from lib.domain.board_tree import list_checkouts
 from lib.domain.hub import Hub
 from lib.domain.report import Fields
 from lib.errors import Invalid
-from schemas import dashboard as schema
+from schemas import dashboard
+from schemas import dashboard_hardware as schema
 
 COMMITS_MAX = 500
 """Most commits that a list of hardware may be asked for by."""
@@ -153,7 +154,7 @@ def _encode_selectors(checkouts: Sequence[Fields]) -> list[Wire]:
 
 
 _GIVES = {
-    "summary": schema.HardwareSummary, "builds": schema.Builds, "boots": schema.Boots, "tests": schema.Tests,
+    "summary": schema.HardwareSummary, "builds": dashboard.Builds, "boots": dashboard.Boots, "tests": dashboard.Tests,
     "full": schema.HardwareFull,
 }  # fmt: skip
 _SUMMARY = {

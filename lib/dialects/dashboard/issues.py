@@ -18,7 +18,7 @@ from lib.domain.board import Board
 from lib.domain.board_issue import first_sighting, list_issues, load_issue, spread, targets
 from lib.domain.board_row import BuildRow, IssueKey, TestRow, in_order
 from lib.domain.hub import Hub
-from schemas import dashboard as schema
+from schemas import dashboard_issue as schema
 
 BODY_BYTES_MAX = 1024 * 1024
 

@@ -16,7 +16,8 @@ from lib.domain.board_tally import Tally
 from lib.domain.hub import Hub
 from lib.domain.report import Key
 from lib.errors import Invalid
-from schemas import dashboard as schema
+from schemas import dashboard
+from schemas import dashboard_result as schema
 
 
 def show_build(request: Request, hub: Hub) -> Reply:
@@ -104,7 +105,7 @@ ROUTES = (
     Route("GET", "/build/{id}", show_build, "kcidb", gives=schema.BuildDetails, summary="A build"),
     Route("GET", "/build/{id}/tests", show_build_tests, "kcidb", gives=list[schema.BuildTest], summary="Its tests"),
     Route(
-        "GET", "/build/{id}/issues", show_build_issues, "kcidb", gives=list[schema.IssueRef],
+        "GET", "/build/{id}/issues", show_build_issues, "kcidb", gives=list[dashboard.IssueRef],
         summary="The issues seen in a build",
     ),
     Route(
@@ -115,7 +116,7 @@ ROUTES = (
     ),
     Route("GET", "/test/{id}", show_test, "kcidb", gives=schema.TestDetails, summary="A boot or a test"),
     Route(
-        "GET", "/test/{id}/issues", show_test_issues, "kcidb", gives=list[schema.IssueRef],
+        "GET", "/test/{id}/issues", show_test_issues, "kcidb", gives=list[dashboard.IssueRef],
         summary="The issues seen in a boot or a test",
     ),
 )  # fmt: skip

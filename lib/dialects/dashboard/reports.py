@@ -13,7 +13,7 @@ from lib.domain.board_origin import find_origins
 from lib.domain.board_report import AGE_HOURS_MAX, PATH_CHARS_MAX, PATHS_MAX, RUNS_MAX, Asked, report
 from lib.domain.hub import Hub
 from lib.errors import Invalid
-from schemas import dashboard as schema
+from schemas import dashboard_report as schema
 
 ORIGINS_INTERVAL_DAYS = 30
 
