@@ -128,6 +128,16 @@ def test_a_repeat_by_one_who_may_not_tell_it_is_looked_at_again(intake):
     assert intake.repeat(record.id, Actor("2", "other"), is_partial=False) is None
 
 
+def test_nobody_waives_the_test_of_another(intake):
+    def waiver(test: str) -> dict[str, Any]:
+        made = {"id": f"_:waived:1:{test}", "origin": "_", "issue_id": "_:waived", "issue_version": 1, "present": True}
+        return objects(incidents=[{**made, "test_id": test}])
+
+    assert submit(intake, waiver("a:t1")).submission.state == "merged"
+    with pytest.raises(Forbidden, match="of the origin b"):
+        submit(intake, waiver("b:t1"))
+
+
 def test_what_upgrades_make_is_anybodys(intake):
     waived = {"id": "_:waived", "origin": "_", "version": 1, "comment": "Test waived as unreliable"}
     assert submit(intake, objects(issues=[waived])).submission.state == "merged"

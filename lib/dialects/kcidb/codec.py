@@ -7,7 +7,7 @@ Called by the handlers that take and give submissions, and by whoever merges sto
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -16,7 +16,7 @@ import orjson
 from lib.dialects.kcidb.check import Faults, Right, checked, framed
 from lib.dialects.kcidb.fault import PLACE_CHARS_MAX, Flaw
 from lib.dialects.kcidb.normal import finish
-from lib.dialects.kcidb.owner import owner_flaw
+from lib.dialects.kcidb.owner import is_owned, owner_flaw
 from lib.dialects.kcidb.source import read, split_documents, unreadable
 from lib.dialects.kcidb.text import normal_time
 from lib.dialects.kcidb.upgrade import Lists, upgrade, waived_places, waiver
@@ -109,6 +109,8 @@ def _right(document: Mapping[str, Any], version: tuple[int, int], is_careful: bo
     """The right objects of a document of the newest major, in normal form."""
     right = checked(document, version, is_careful, faults)
     for kind, found in right.items():
+        if len(found) < len(document[kind]):
+            _add_owners(kind, document[kind], {at for at, _ in found}, faults)
         flawed = set()
         for at, fields in found:
             flaw = owner_flaw(kind, finish(fields), f"/{kind}/{at}")
@@ -118,6 +120,17 @@ def _right(document: Mapping[str, Any], version: tuple[int, int], is_careful: bo
         if flawed:
             right[kind] = [one for one in found if one[0] not in flawed]
     return right
+
+
+def _add_owners(kind: str, objects: Sequence[Any], right: Container[int], faults: Faults) -> None:
+    """What is wrong with whose the objects are that are wrong otherwise too: a sender is to hear of all at once."""
+    for at, one in enumerate(objects):
+        if at not in right and isinstance(one, dict):
+            id_, origin = one.get("id"), one.get("origin")
+            if is_owned(id_, origin):
+                flaw = owner_flaw(kind, one, f"/{kind}/{at}")
+                if flaw is not None:
+                    faults.add(flaw, id_)
 
 
 def _right_upgraded(document: Mapping[str, Any], version: tuple[int, int], is_careful: bool, faults: Faults) -> Right:

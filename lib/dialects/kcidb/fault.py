@@ -47,6 +47,8 @@ class Flaw(NamedTuple):
     says: str
 
 
+_REFERENCE = "write the id of the object it belongs to, as it was or will be sent: `othersystem:4711`"
+
 Reason = tuple[str, Any, str | Callable[[], str], str]
 """A flaw without its place."""
 
@@ -70,7 +72,8 @@ def flaws(type_: Type, value: Any, pointer: str) -> Iterator[Flaw]:
 def _of_struct(type_: Struct, value: dict[str, Any], pointer: str) -> Iterator[Flaw]:
     for name, field in type_.fields.items():
         if field.is_required and name not in value:
-            yield Flaw(f"{pointer}/{name}", "required", ABSENT, field.type.hint, f"{_a(type_.name)} needs {name}")
+            hint = _REFERENCE if name.endswith("_id") else field.type.hint
+            yield Flaw(f"{pointer}/{name}", "required", ABSENT, hint, f"{_a(type_.name)} needs {name}")
     for name, item in value.items():
         known = type_.fields.get(name)
         if known is None:
@@ -199,4 +202,6 @@ def _cut(text: str) -> str:
 
 
 def _a(name: str) -> str:
+    if name == "seconds":
+        return "a number of seconds"
     return f"an {name}" if name[0] in "aeiou" else f"a {name}"

@@ -6,9 +6,13 @@ the issue and the incidents of origin `_` that stand for waived tests. Exactly t
 
 from __future__ import annotations
 
+import re
+
 from lib.dialects.kcidb.fault import Flaw
 from lib.dialects.kcidb.upgrade import WAIVED_ISSUE, waived_incident
 from lib.domain.report import Fields
+
+_OWNED, _NAME = re.compile(r"[a-z0-9_]+:", re.ASCII), re.compile(r"[a-z0-9_]+\Z", re.ASCII)
 
 RESERVED = "_"
 """The origin of objects that upgrades make."""
@@ -17,7 +21,7 @@ RESERVED = "_"
 def owner_flaw(kind: str, fields: Fields, pointer: str) -> Flaw | None:
     """What is wrong between an object's id and its origin; None for nothing."""
     id_, origin = fields["id"], fields["origin"]
-    if id_.startswith(origin) and id_[len(origin)] == ":" and origin != RESERVED:
+    if id_.startswith(f"{origin}:") and origin != RESERVED:
         return None
     if origin == RESERVED:
         return None if _is_made(kind, fields) else _reserved(pointer)
@@ -28,11 +32,16 @@ def owner_flaw(kind: str, fields: Fields, pointer: str) -> Flaw | None:
                 f"the id belongs to the origin {prefix!r}")  # fmt: skip
 
 
+def is_owned(id_: object, origin: object) -> bool:
+    """Whether both say, rightly written, whose an object is."""
+    return isinstance(id_, str) and isinstance(origin, str) and bool(_OWNED.match(id_) and _NAME.match(origin))
+
+
 def _is_made(kind: str, fields: Fields) -> bool:
     """Whether an object of the reserved origin is one that an upgrade makes."""
     if kind == "issues":
         return fields == WAIVED_ISSUE
-    return kind == "incidents" and fields == waived_incident(fields.get("test_id", ""))
+    return kind == "incidents" and fields == waived_incident(str(fields.get("test_id", "")))
 
 
 def _reserved(pointer: str) -> Flaw:

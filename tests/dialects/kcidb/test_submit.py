@@ -82,6 +82,14 @@ def test_every_fault_is_told_with_its_place_and_nothing_is_kept(post, get):
     assert get("/kcidb/submissions") == (200, {"submissions": [], "next": None})
 
 
+def test_whose_a_faulty_object_is_counts_among_its_faults(post):
+    value = {"version": VERSION, "tests": [{"id": "lab:t1", "origin": "bal", "path": "a b"}]}
+    answer = post("/submit", value)[1]
+    assert {e["pointer"] for e in answer["errors"]} == {f"/tests/0/{n}" for n in ("origin", "path", "build_id")}
+    hint = next(e["hint"] for e in answer["errors"] if e["pointer"] == "/tests/0/build_id")
+    assert "belongs to" in hint
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"nonsense", b'{"a": 1, "a": 2}', b'{"version": NaN}', b"\xff"])
 def test_what_is_no_submission_is_a_fault_of_the_clients(post, body):
     status, answer = post("/submit", body)
