@@ -126,7 +126,10 @@ def test_a_look_stores_nothing_and_foresees_what_would_change(post, hub, path):
 def test_gzip_is_unpacked_and_bounded(post, monkeypatch):
     packed = gzip.compress(json.dumps(GOOD).encode())
     assert post("/submit", packed, content_encoding="gzip")[1]["objects"] == {"checkouts": 1, "builds": 1}
-    for body in (b"no gzip", packed[:-9]):
+    halves = [gzip.compress(part) for part in (json.dumps(GOOD).encode()[:50], json.dumps(GOOD).encode()[50:])]
+    assert post("/submit", b"".join(halves), content_encoding="gzip")[1]["duplicate"]
+    assert post("/submit", gzip.compress(b"") * 101, content_encoding="gzip")[0] == 413
+    for body in (b"no gzip", packed[:-9], packed + b"x"):
         assert post("/submit", body, content_encoding="gzip")[0] == 400
     assert post("/submit", packed, content_encoding="br")[0] == 400
     monkeypatch.setattr("lib.dialects.kcidb.submit.TEXT_BYTES_MAX", 100)
