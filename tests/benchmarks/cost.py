@@ -20,6 +20,7 @@ from typing import Any
 from functions import http, routes
 from functions.flask_shell import FAR_POLL_EVERY_S, end_of
 from functions.http import Held
+from lib.dialects.kcidb.codec import decode_text
 from lib.dialects.wire import Request
 from lib.domain import node as rules
 from lib.domain.hub import Hub
@@ -27,6 +28,7 @@ from lib.domain.node import to_body
 from tests import build, firestore
 from tests.benchmarks import bodies
 from tests.benchmarks.price import DAYS, MESSAGE_BYTES_MIN, REGIONS, TYPICAL, Cost
+from tests.benchmarks.results import Results
 from tests.benchmarks.sweep import ACTOR
 from tests.benchmarks.table import Table, number
 
@@ -43,9 +45,10 @@ class Desk:
         self.clock = build.FixedClock()
         self.bus = build.RecordingBus()
         self.store = firestore.open_store(f"c{uuid.uuid4().hex[:20]}", clock=self.clock)
-        self.hub = Hub(self.store, self.bus, build.PlainAuth(), clock=self.clock)
+        self.hub = Hub(self.store, self.bus, build.PlainAuth(), clock=self.clock, decode=decode_text)
         self.client = build.Client(http.Edge(self.hub, routes.table()), self.clock)
-        user = build.register(self.hub.accounts, "bob")
+        self.hub.accounts.make_group("kcidb:origin:bench", self.clock())
+        user = build.register(self.hub.accounts, "bob", groups=["kcidb:origin:bench"])
         self.token = self.hub.accounts.auth.mint(user.id, self.clock(), None)
 
     def ask(self, request: str, body: Any = ..., status: int = 200) -> Any:
@@ -121,6 +124,13 @@ def operations(desk: Desk) -> Iterator[tuple[str, Cost]]:
     settle(desk)
     desk.ask(f"PUT /nodes/{job['id']}", tree(job, 200))
     yield "tell a tree of 200 to KCIDB", desk.cost(lambda: desk.hub.projector.run(desk.clock()))
+    first, second, *_ = list(Results(1).submissions())[1:]
+    yield "submit 11 objects", desk.cost(lambda: desk.ask("POST /submit", first))
+    yield "submit the same again", desk.cost(lambda: desk.ask("POST /submit", first))
+    changed = {**second, "builds": first["builds"]}
+    yield "submit 11 objects, one of them known", desk.cost(lambda: desk.ask("POST /submit", changed))
+    yield "GET a test of KCIDB", desk.cost(lambda: desk.ask("GET /kcidb/tests/bench:t0-0-1"))
+    yield "GET a build and its 10 tests", desk.cost(lambda: desk.ask("GET /kcidb/builds/bench:b0-0?children=1"))
 
 
 def fill(desk: Desk, count: int) -> None:
