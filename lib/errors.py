@@ -106,3 +106,10 @@ class Unserved(Refusal):
 
 class Unavailable(Refusal):
     """The store or the bus cannot answer now; nothing was committed and the request may be repeated."""
+
+
+MISTAKES: tuple[type[Exception], ...] = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
+"""What our own code raises over data it did not expect, and no store, bus or network does: who goes through many
+objects leaves out the one, says so in the log, and goes on, while any other error ends the run, to be tried again."""

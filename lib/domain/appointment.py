@@ -28,6 +28,8 @@ READ_MAX = 100
 MADE_AT_ONCE = 100
 LEASE = timedelta(minutes=5)
 """How long it may take to read through a checkout before another run tries."""
+RETRY = timedelta(seconds=10)
+"""When one is looked at again whose watch is there, and not known yet."""
 
 
 @dataclass(slots=True)
@@ -96,9 +98,14 @@ class Appointments:
             return 0
         body = claimed.body
         one = standing.get(body["watch"])
+        if one is None:
+            # Perhaps another process made it just now: then a later run, which knows it, keeps this.
+            is_there = self.store.load("kcidb_watch", body["watch"]) is not None
+            self._end(claimed, stamp(now + RETRY) if is_there else None)
+            return 0
         kin = ArchiveKin(self.archive)
         found = kin.load([Key(body["kind"], body["id"], body["version"])])
-        if one is None or not found or body["kind"] not in one.purpose.needs:
+        if not found or body["kind"] not in one.purpose.needs:
             self._end(claimed, None)
             return 0
         (report,) = found

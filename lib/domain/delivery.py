@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -89,13 +90,17 @@ class Deliveries:
         docs = self.store.find("kcidb_delivery", Scan(due, "due_at", LOOK_MAX)).docs if watches else []
         if not docs:
             return 0
-        orphans = [doc.key for doc in docs if doc.body["watch"] not in standing]
-        if orphans:
-            self._forget(orphans)
-        # Another one comes first each second, so that no busy watch is always in front of the others.
-        first = int(now.timestamp()) % len(watches)
+        self._drop_orphans([doc for doc in docs if doc.body["watch"] not in standing])
+        # Another one comes first each time, however often this runs, so that no busy watch is always in front.
+        first = zlib.crc32(stamp(now).encode()) % len(watches)
         awake = [w for w in (*watches[first:], *watches[:first]) if not _is_resting(w, now)]
         return sum(self._serve(watch, due, now) for watch in awake)
+
+    def _drop_orphans(self, docs: Sequence[Doc]) -> None:
+        """Drop what waits for a watch that is gone; not for one that another process made just now."""
+        ids = list({doc.body["watch"] for doc in docs})
+        there = {doc.key for doc in self.store.load_many("kcidb_watch", ids) if doc is not None} if ids else set()
+        self._forget([doc.key for doc in docs if doc.body["watch"] not in there])
 
     def _serve(self, watch: Watch, due: tuple[Where, ...], now: datetime) -> int:
         """Send what is due of one watch, one by one or as letters, until one fails; gives how many were sent."""

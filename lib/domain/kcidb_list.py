@@ -110,7 +110,7 @@ class Views:
 
     def _named(self, kind: str, ids: Sequence[str], after: str | None) -> Iterator[list[Doc]]:
         """The reports of a kind with these views, in the order of their keys."""
-        found = (self._report(kind, id) for id in sorted(ids))
+        found = (self._report(kind, id) for id in sorted(set(ids)))
         yield [
             doc for doc in found
             if doc is not None and not is_projected_only(doc.body) and (after is None or doc.key > after)

@@ -120,8 +120,9 @@ def _patches(node: Node) -> list[dict[str, str]] | None:
     """The patches in the order they are applied in: artifacts `patch0`, `patch1`, …"""
     if not revision_of(node).get("patchset"):
         return None
-    numbers = {name: found[1] for name in node.artifacts or {} if (found := _PATCH.match(name))}
-    ordered = sorted(numbers, key=lambda name: (int(numbers[name] or 0), name))
+    numbers = {name: found[1].lstrip("0") for name in node.artifacts or {} if (found := _PATCH.match(name))}
+    # By number: of two without leading zeros the longer one is larger. No `int`, which refuses very many digits.
+    ordered = sorted(numbers, key=lambda name: (len(numbers[name]), numbers[name], name))
     files = [value.files({name: (node.artifacts or {})[name]}) for name in ordered]
     return [resource for some in files if some for resource in some] or None
 

@@ -21,7 +21,7 @@ from lib.domain.ledger import Ledger
 from lib.domain.merger import Merger
 from lib.domain.projection_batch import Batch, read_batch
 from lib.domain.projection_report import Change, Overtaken, compare, fold, news_of, write
-from lib.errors import Exists, Refusal, Unavailable
+from lib.errors import MISTAKES, Exists, Refusal, Unavailable
 from lib.ids import Ids, is_node_id
 from lib.store.port import Doc, Event, Scan, Store, Tx
 
@@ -36,6 +36,7 @@ BATCH_NODES = 40
 TRIES_MAX = 4
 """How often a batch is read anew because nodes of it change. What changes all the time has further events to come."""
 CURSOR = "projection"
+_FAULTS: tuple[type[Exception], ...] = (Refusal, *MISTAKES)
 
 
 class Heard(NamedTuple):
@@ -167,19 +168,21 @@ class Projector:
         return read_batch(self.store, self.store.load_many("node", ids), self.origin)
 
     def _tell(self, batch: Batch, now: datetime, heard: Heard | None) -> int:
-        """Project one batch. What the store would not take is left out, and in nobody's way."""
-        if heard is not None:
-            self._put_silent(batch, now, heard)
+        """Project one batch. What cannot be told, or the store would not take, is left out, and in nobody's way."""
+        silent = heard
         for _ in range(TRIES_MAX):
             try:
+                if silent is not None:
+                    self._put_silent(batch, now, silent)
+                    silent = None
                 return self._write(batch, compare(self.store, batch), now, heard)
             except (Overtaken, Exists):
                 batch = self._read([node.id for node in batch.nodes])
             except Unavailable:
                 raise
-            except Refusal as error:
+            except _FAULTS as error:
                 if len(batch.nodes) == 1:
-                    log.error("node %s cannot be told as a report: %s", batch.nodes[0].id, error)
+                    log.error("node %s cannot be told as a report: %r", batch.nodes[0].id, error)
                     return 0
                 return sum(self._tell(self._read([node.id]), now, heard) for node in batch.nodes)
         return 0

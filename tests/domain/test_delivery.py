@@ -302,6 +302,32 @@ def test_killed_anywhere_it_is_delivered_at_least_once(scene, courier, post, act
     assert scene.hub.store.count("kcidb_delivery", ()) == 0
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_waits_for_a_watch_that_another_process_made_just_now_stays(
+    scene, store, bus, auth, clock, ids, courier, others
+):
+    for _ in range(others):
+        scene.watch({"webhook": "https://other.example/"}, purpose="report")
+    behind = Hub(store, bus, auth, clock=clock, ids=ids, courier=courier)
+    behind.deliveries.sweep(clock())
+    scene.watch({"webhook": "https://ci.example/"})
+    scene.tests("a:t1")
+    assert behind.deliveries.sweep(clock()) == 0
+    assert scene.send() == 1
+
+
+def test_each_watch_comes_first_now_and_then(scene, courier):
+    """However often it runs: a watch that is slow and always busy is not in front of the others each time."""
+    courier.reply = lambda url: scene.clock.advance(seconds=20) and Answer(200, {}, b"")
+    for name in ("slow", "other"):
+        scene.watch({"webhook": f"https://{name}.example/"})
+    scene.tests(*(f"a:t{n}" for n in range(10)))
+    for _ in range(10):
+        now = scene.clock()
+        assert scene.send(seconds=60 - now.timestamp() % 60 or 60) == 1
+    assert len({url for url, *_ in courier.calls}) == 2
+
+
 def test_two_runs_at_once_seldom_send_twice(scene, courier, monkeypatch):
     """Before each write of the first, the second goes its whole round."""
     scene.watch({"webhook": "https://ci.example/"})

@@ -204,6 +204,7 @@ def asked(**by):
         (asked(parent="f" * 24), 0),
         (asked(id=view_id(key_of("tests", TEST))), 1),
         (asked(id="0" * 24), 0),
+        ((Filter("id", "in", (view_id(key_of("tests", TEST)),) * 3),), 1),
         (asked(name="fcntl01"), 27),
         ((Filter("created", "gt", "2025-01-01T00:00:00.000000Z"),), 2),
         ((Filter("data.kernel_revision.commit", "ne", "cd" * 20),), 6),

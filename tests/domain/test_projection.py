@@ -71,6 +71,7 @@ def test_a_checkout_with_all_there_is():
     }  # fmt: skip
     artifacts = {
         "tarball": "https://s.org/linux.tar.gz", "patch10": "https://s.org/10", "patch2": "https://s.org/2",
+        f"patch{9:05000}": "https://s.org/9", f"patch1{0:05000}": "https://s.org/0",
         "checkout_log": "https://s.org/log",
     }  # fmt: skip
     finish = Finish(NOW, NOW + HOUR)
@@ -89,7 +90,9 @@ def test_a_checkout_with_all_there_is():
         "patchset_hash": "ab" * 32,
         "patchset_files": [
             {"name": "patch2", "url": "https://s.org/2"},
+            {"name": f"patch{9:05000}", "url": "https://s.org/9"},
             {"name": "patch10", "url": "https://s.org/10"},
+            {"name": f"patch1{0:05000}", "url": "https://s.org/0"},
         ],
         "start_time": AT,
         "origin_builds_finish_time": AT,

@@ -12,6 +12,7 @@ from lib.domain.access import Actor
 from lib.domain.backlog import PAGE_NODES
 from lib.domain.canonical import digest
 from lib.domain.hub import Hub, Policy
+from lib.domain.projection import project_node
 from lib.domain.projector import BATCH_NODES, CURSOR
 from lib.domain.rebuild import Rebuild
 from lib.domain.report import COLLECTION, KINDS, Key, absorb, is_projected_only, key_of
@@ -359,6 +360,18 @@ def test_killed_anywhere_and_run_again(hub, store, clock, submit, edit, when):
     assert {view(store, "tests", t)["environment"]["misc"]["platform"] for t in tests[1:]} == {"rpi4"}
     assert view(store, "tests", suite) is None
     assert view(store, "tests", tests[1])["status"] == "FAIL"
+
+
+def test_a_node_that_cannot_be_told_keeps_no_other_from_it(hub, store, clock, submit, monkeypatch, caplog):
+    bad, good = submit(build.checkout()), submit(build.checkout())
+
+    def project(node, *more, **by):
+        return {}["no such thing"] if node.id == bad.id else project_node(node, *more, **by)
+
+    monkeypatch.setattr("lib.domain.projection_batch.project_node", project)
+    assert hub.projector.run(clock()) == 1 and hub.projector.run(clock()) == 0
+    assert f"node {bad.id} cannot be told" in caplog.text
+    assert list(views(store)) == [("checkouts", f"lab:{good.id}")]
 
 
 def test_an_outage_leaves_the_cursor_where_it_is(hub, store, clock, submit):

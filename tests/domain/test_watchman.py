@@ -280,6 +280,22 @@ def test_events_of_another_kind_are_passed_over(hub, merge, watch, heard, clock,
     assert heard() == [("ready", "a:t1")]
 
 
+def test_an_appointment_of_a_watch_that_another_process_made_just_now_is_kept(
+    hub, merge, watch, heard, store, bus, auth, clock, ids
+):
+    watch("linked")
+    behind = Hub(store, bus, auth, clock=clock, ids=ids)
+    behind.watches.standing(clock())
+    watch("builds-complete")
+    merge(("checkouts", CHECKOUT), ("builds", BUILD))
+    assert heard() == [("ready", "a:b1")]
+    # It is due, and another run comes that still thinks what it thought a while ago.
+    clock.advance(hours=1)
+    behind.watches._known = clock(), behind.watches._known[1]
+    assert behind.watchman.sweep(clock()) == 0
+    assert heard(minutes=1) == [("ready", "a:c1")]
+
+
 def test_two_rounds_at_once_are_one(merge, watch, heard, store, bus, auth, clock, ids, monkeypatch):
     """Before each write of the first, the second goes its whole round."""
     watch("result")
