@@ -18,10 +18,16 @@ Ids = Annotated[list[Id], Field(max_length=IDS_MAX)]
 Object = dict[str, Any]
 
 
-class QueryIn(BaseModel):
+class Lazy(BaseModel):
+    """Built when it is first used: a function that serves none of these starts sooner."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class QueryIn(Lazy):
     """Objects by their ids. An issue is named by its id, which means its newest version, or by `[id, version]`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     checkouts: Ids = []
     builds: Ids = []
@@ -39,7 +45,7 @@ class QueryIn(BaseModel):
         return sum(len(ids) for ids in (self.checkouts, self.builds, self.tests, self.issues, self.incidents))
 
 
-class DocumentOut(BaseModel):
+class DocumentOut(Lazy):
     """A document of schema 5.3."""
 
     version: dict[str, int]
@@ -50,7 +56,7 @@ class DocumentOut(BaseModel):
     incidents: list[Object] = []
 
 
-class ConflictOut(BaseModel):
+class ConflictOut(Lazy):
     """A field that was told several values; a long value is told by its digest and its beginning."""
 
     field: str
@@ -60,14 +66,14 @@ class ConflictOut(BaseModel):
     has_more: bool
 
 
-class ReceivedOut(BaseModel):
+class ReceivedOut(Lazy):
     """When the submissions that hold an object came."""
 
     first: str
     last: str
 
 
-class SourceOut(BaseModel):
+class SourceOut(Lazy):
     """Where a value comes from: a submission's id, or `node:<id>`."""
 
     rank: int
@@ -78,7 +84,7 @@ class SourceOut(BaseModel):
     via: str | None = None
 
 
-class ReportOut(BaseModel):
+class ReportOut(Lazy):
     """An object as merged."""
 
     object: Object
@@ -90,7 +96,7 @@ class ReportOut(BaseModel):
     next: str | None = None
 
 
-class ContestedOut(BaseModel):
+class ContestedOut(Lazy):
     """A report that was told several values of some field."""
 
     kind: str
@@ -100,21 +106,21 @@ class ContestedOut(BaseModel):
     conflicts: list[ConflictOut]
 
 
-class ContestedPage(BaseModel):
+class ContestedPage(Lazy):
     """Some of them. There may be more as long as `next` is given, on pages without any, too."""
 
     items: list[ContestedOut]
     next: str | None
 
 
-class ExportPage(BaseModel):
+class ExportPage(Lazy):
     """A document of an export, and the cursor behind it."""
 
     document: DocumentOut
     next: str | None
 
 
-class CountOut(BaseModel):
+class CountOut(Lazy):
     """How many objects of each kind there are."""
 
     checkouts: int
