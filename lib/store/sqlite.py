@@ -197,6 +197,7 @@ class SqliteStore:
             f"PRAGMA journal_size_limit = {LOG_BYTES_KEPT}",
             f"PRAGMA cache_size = -{WRITER_CACHE_KIB}",
         )
+        connection.execute("PRAGMA mmap_size = 0")
         _enter_wal(connection)
         prepare(connection, self._schema)
         return connection
