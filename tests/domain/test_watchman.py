@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 
 from lib.domain import watchman as module
 from lib.domain.canonical import digest
 from lib.domain.firing import CHANNEL, VERDICTS_MAX
 from lib.domain.hub import Hub
+from lib.domain.readiness import Report
 from lib.errors import Forbidden, Invalid, NotFound
 from lib.outbound.memory import MemoryCourier, MemoryPost
 from tests.build import register
@@ -294,6 +297,38 @@ def test_an_appointment_of_a_watch_that_another_process_made_just_now_is_kept(
     behind.watches._known = clock(), behind.watches._known[1]
     assert behind.watchman.sweep(clock()) == 0
     assert heard(minutes=1) == [("ready", "a:c1")]
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "kinds"),
+    [
+        ("watchman", "evaluate", ["checkouts"]),
+        ("appointment", "evaluate", ["builds"]),
+        ("firing", "_data", []),
+    ],
+)
+def test_an_object_that_it_fails_over_keeps_no_other_from_its_turn(
+    hub, merge, watch, heard, monkeypatch, caplog, place, name, kinds
+):
+    watch("result", {"kind": "builds"})
+    watch("builds-complete")
+    real = getattr(import_module(f"lib.domain.{place}"), name)
+
+    def fail(*given, **by):
+        reports = [getattr(one, "report", one) for one in given]
+        if any(isinstance(one, Report) and one.fields["id"] == "a:bad" for one in reports):
+            raise KeyError("unheard of")
+        return real(*given, **by)
+
+    monkeypatch.setattr(f"lib.domain.{place}.{name}", fail)
+    merge(("checkouts", {**CHECKOUT, "id": "a:bad"}), ("builds", {**BUILD, "id": "a:bad", "checkout_id": "a:bad"}))
+    merge(("checkouts", CHECKOUT), ("builds", BUILD))
+    told = []
+    for _ in range(3):
+        heard(minutes=31)
+        told += [(e.body["data"]["kind"], e.body["data"]["id"]) for e in heard.events]
+    assert sorted(told) == sorted([("builds", "a:b1"), ("checkouts", "a:c1"), *((kind, "a:bad") for kind in kinds)])
+    assert "unheard of" in caplog.text
 
 
 def test_two_rounds_at_once_are_one(merge, watch, heard, store, bus, auth, clock, ids, monkeypatch):
