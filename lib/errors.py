@@ -112,4 +112,7 @@ FAULTS: tuple[type[Exception], ...] = (
     Refusal, ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
 """What one object may be to blame for: our own code over data it did not expect, or a refusal to store it. Who goes
-through many leaves out the one, says so in the log, and goes on. Unavailable is nobody's fault: let it pass first."""
+through many leaves out the one, says so in the log, and goes on. Let BLAMELESS pass first."""
+BLAMELESS: tuple[type[Exception], ...] = (Unavailable, Unserved)
+"""Refusals that no object is to blame for: an outage, an index that is still being built. The run ends, and is tried
+again."""

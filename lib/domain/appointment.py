@@ -21,7 +21,7 @@ from lib.domain.purpose import Catalog, looks_below, settle_of
 from lib.domain.readiness import Missing, Report, climb, evaluate, verdict_of
 from lib.domain.report import Key
 from lib.domain.watch import Standing, fired_key
-from lib.errors import FAULTS, Unavailable
+from lib.errors import BLAMELESS, FAULTS
 from lib.store.port import Body, Doc, Scan, Store, Tx, Where
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Appointments:
         """As `_keep`; one that fails is tried again when its lease ends, and keeps no other from its turn."""
         try:
             return self._keep(key, standing, catalog, now)
-        except Unavailable:
+        except BLAMELESS:
             raise
         except FAULTS:
             log.exception("the appointment %s cannot be kept", key)

@@ -22,7 +22,7 @@ from lib.domain.ledger import Ledger
 from lib.domain.readiness import Outcome, Report
 from lib.domain.report_path import value_at
 from lib.domain.watch import Watch, fired_key
-from lib.errors import FAULTS, Unavailable
+from lib.errors import BLAMELESS, FAULTS
 from lib.store.port import Body, Doc, Store, Tx
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Firing:
             return 0
         try:
             return self._write(findings, now)
-        except Unavailable:
+        except BLAMELESS:
             raise
         except FAULTS as error:
             half = len(findings) // 2

@@ -21,7 +21,7 @@ from lib.domain.ledger import Ledger
 from lib.domain.merger import Merger
 from lib.domain.projection_batch import Batch, read_batch
 from lib.domain.projection_report import Change, Overtaken, compare, fold, news_of, write
-from lib.errors import FAULTS, Exists, Unavailable
+from lib.errors import BLAMELESS, FAULTS, Exists
 from lib.ids import Ids, is_node_id
 from lib.store.port import Doc, Event, Scan, Store, Tx
 
@@ -177,7 +177,7 @@ class Projector:
                 return self._write(batch, compare(self.store, batch), now, heard)
             except (Overtaken, Exists):
                 batch = self._read([node.id for node in batch.nodes])
-            except Unavailable:
+            except BLAMELESS:
                 raise
             except FAULTS as error:
                 if len(batch.nodes) == 1:

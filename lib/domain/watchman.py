@@ -26,7 +26,7 @@ from lib.domain.reach import DESCENDANTS, Reach, reach_of
 from lib.domain.readiness import Outcome, Report, evaluate, verdict_of
 from lib.domain.report import COLLECTION, KINDS, Key
 from lib.domain.watch import CURSOR, Standing, Watches
-from lib.errors import FAULTS, Unavailable
+from lib.errors import BLAMELESS, FAULTS
 from lib.store.indexes import cut
 from lib.store.port import Doc, Event, Scan, Store, Tx, Where
 
@@ -205,7 +205,7 @@ class _Round:
         """As `_find`; a report, or a watch, that it fails over keeps no other from its turn."""
         try:
             finding = self._find(one, report, kin, known)
-        except Unavailable:
+        except BLAMELESS:
             raise
         except FAULTS:
             log.exception("watch %s: %s %s cannot be looked at", one.watch.id, report.kind, report.fields["id"])

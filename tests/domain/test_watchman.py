@@ -11,7 +11,7 @@ from lib.domain.canonical import digest
 from lib.domain.firing import CHANNEL, VERDICTS_MAX
 from lib.domain.hub import Hub
 from lib.domain.readiness import Report
-from lib.errors import Forbidden, Invalid, NotFound
+from lib.errors import Forbidden, Invalid, NotFound, Unavailable, Unserved
 from lib.outbound.memory import MemoryCourier, MemoryPost
 from tests.build import register
 from tests.domain.ready import BUILD, CHECKOUT, INCIDENT, ISSUE, TEST, Merges, open_either, without
@@ -329,6 +329,22 @@ def test_an_object_that_it_fails_over_keeps_no_other_from_its_turn(
         told += [(e.body["data"]["kind"], e.body["data"]["id"]) for e in heard.events]
     assert sorted(told) == sorted([("builds", "a:b1"), ("checkouts", "a:c1"), *((kind, "a:bad") for kind in kinds)])
     assert "unheard of" in caplog.text
+
+
+@pytest.mark.parametrize("error", [Unavailable("out"), Unserved("no index yet"), OSError("no disk")])
+@pytest.mark.parametrize("place", ["watchman.evaluate", "appointment.evaluate", "firing._data"])
+def test_what_no_object_is_to_blame_for_ends_the_run_and_loses_nothing(merge, watch, heard, monkeypatch, place, error):
+    def fail(*given, **by):
+        raise error
+
+    watch("builds-complete")
+    merge(("checkouts", CHECKOUT), ("builds", BUILD))
+    if not place.startswith("watchman"):
+        assert heard() == []
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr(f"lib.domain.{place}", fail)
+        heard(hours=1)
+    assert heard(minutes=5) + heard(hours=1) == [("ready", "a:c1")]
 
 
 def test_two_rounds_at_once_are_one(merge, watch, heard, store, bus, auth, clock, ids, monkeypatch):
