@@ -108,8 +108,11 @@ class Unavailable(Refusal):
     """The store or the bus cannot answer now; nothing was committed and the request may be repeated."""
 
 
-MISTAKES: tuple[type[Exception], ...] = (
-    ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+FAULTS: tuple[type[Exception], ...] = (
+    Refusal, ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
-"""What our own code raises over data it did not expect, and no store, bus or network does: who goes through many
-objects leaves out the one, says so in the log, and goes on, while any other error ends the run, to be tried again."""
+"""What one object may be to blame for: our own code over data it did not expect, or a refusal to store it. Who goes
+through many leaves out the one, says so in the log, and goes on. Let BLAMELESS pass first."""
+BLAMELESS: tuple[type[Exception], ...] = (Unavailable, Unserved)
+"""Refusals that no object is to blame for: an outage, an index that is still being built. The run ends, and is tried
+again."""

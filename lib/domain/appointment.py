@@ -8,6 +8,7 @@ down anew meanwhile changes it, and it stays.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +21,10 @@ from lib.domain.purpose import Catalog, looks_below, settle_of
 from lib.domain.readiness import Missing, Report, climb, evaluate, verdict_of
 from lib.domain.report import Key
 from lib.domain.watch import Standing, fired_key
+from lib.errors import BLAMELESS, FAULTS
 from lib.store.port import Body, Doc, Scan, Store, Tx, Where
+
+log = logging.getLogger(__name__)
 
 KEPT_MAX = 500
 """Most appointments that one run keeps; the next one goes on."""
@@ -87,10 +91,20 @@ class Appointments:
         for _ in range(KEPT_MAX // READ_MAX):
             docs = self.store.find("kcidb_due", scan).docs
             for doc in docs:
-                told += self._keep(doc.key, by_id, catalog, now)
+                told += self._keep_safely(doc.key, by_id, catalog, now)
             if len(docs) < READ_MAX:
                 break
         return told
+
+    def _keep_safely(self, key: str, standing: dict[str, Standing], catalog: Catalog, now: datetime) -> int:
+        """As `_keep`; one that fails is tried again when its lease ends, and keeps no other from its turn."""
+        try:
+            return self._keep(key, standing, catalog, now)
+        except BLAMELESS:
+            raise
+        except FAULTS:
+            log.exception("the appointment %s cannot be kept", key)
+            return 0
 
     def _keep(self, key: str, standing: dict[str, Standing], catalog: Catalog, now: datetime) -> int:
         claimed = self._claim(key, now)

@@ -8,6 +8,7 @@ twice and in parallel.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,10 @@ from lib.domain.ledger import Ledger
 from lib.domain.readiness import Outcome, Report
 from lib.domain.report_path import value_at
 from lib.domain.watch import Watch, fired_key
+from lib.errors import BLAMELESS, FAULTS
 from lib.store.port import Body, Doc, Store, Tx
+
+log = logging.getLogger(__name__)
 
 CHANNEL = "kcidb-ready"
 TYPE = "org.kernelci.kcidb.ready.v1"
@@ -78,9 +82,24 @@ class Firing:
             some = findings[start : start + FIRED_AT_ONCE]
             known = self.store.load_many("kcidb_fired", [f.key for f in some])
             fresh = [f for f, doc in zip(some, known, strict=True) if _is_news(f, doc)]
-            if fresh:
-                told += self._write(fresh, now)
+            told += self._write_safely(fresh, now)
         return told
+
+    def _write_safely(self, findings: Sequence[Finding], now: datetime) -> int:
+        """As `_write`, in halves where it is too much at once. What cannot be told is left out, in nobody's way."""
+        if not findings:
+            return 0
+        try:
+            return self._write(findings, now)
+        except BLAMELESS:
+            raise
+        except FAULTS as error:
+            half = len(findings) // 2
+            if not half:
+                watch, report = findings[0].watch, findings[0].report
+                log.error("watch %s cannot be told of %s %s: %r", watch.id, report.kind, report.fields["id"], error)
+                return 0
+        return self._write_safely(findings[:half], now) + self._write_safely(findings[half:], now)
 
     def _write(self, findings: Sequence[Finding], now: datetime) -> int:
         """Record and tell, of these, what is still news in the transaction."""

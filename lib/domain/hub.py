@@ -115,7 +115,7 @@ class Hub:
         self.families, self.exports = Families(self.archive), Exports(self.archive)
         self.agenda = Agenda(store)
         self.watches = Watches(store, self.agenda, ids, courier, has_post=post is not None)
-        self.inspector = Inspector(store, self.archive, self.agenda)
+        self.inspector = Inspector(store, self.archive, self.agenda, policy.query_docs_max)
         told = firing.Firing(store, ledger, policy.source)
         watchman = Watchman(store, self.archive, self.watches, self.agenda, told)
         deliveries = Deliveries(store, self.watches, self.accounts, clock, post, courier)

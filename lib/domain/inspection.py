@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import NamedTuple
 
 from lib.domain.agenda import Agenda
 from lib.domain.archive import Archive
 from lib.domain.kin import ArchiveKin, report_of
-from lib.domain.purpose import Purpose
-from lib.domain.readiness import Outcome, Report, evaluate
+from lib.domain.purpose import Catalog, Purpose
+from lib.domain.readiness import Missing, Outcome, Report, evaluate
 from lib.domain.report import SINGULAR, Key
-from lib.errors import NotFound
-from lib.store.indexes import cut
+from lib.errors import NotFound, TooCostly
 from lib.store.port import Scan, Store, Where
 
 FIRED_MAX = 1000
@@ -35,32 +36,65 @@ class Inspection(NamedTuple):
     lines: list[Line]
 
 
+class _Kin(ArchiveKin):
+    """Reads what is below an object once for all purposes, as far as they look, and no more than so much in all."""
+
+    def __init__(self, archive: Archive, docs_max: int) -> None:
+        super().__init__(archive)
+        self._docs_max, self._docs_read = docs_max, 0
+        self._below: dict[tuple[str, tuple[str, ...]], tuple[list[Report | None], Iterator[Report]]] = {}
+
+    def children(self, kind: str, field: str, ids: Iterable[str]) -> Iterator[Report]:
+        wanted = kind, tuple(ids)
+        if wanted not in self._below:
+            self._below[wanted] = [], super().children(kind, field, wanted[1])
+        known, rest = self._below[wanted]
+        for n in count():
+            if n == len(known):
+                if self._docs_read >= self._docs_max:
+                    raise TooCostly(kind)
+                # The last entry is None, once it is known to be the last.
+                known.append(next(rest, None))
+                self._docs_read += 1
+            report = known[n]
+            if report is None:
+                return
+            yield report
+
+
 @dataclass(slots=True)
 class Inspector:
-    """Looks at one object as it is now."""
+    """Looks at one object as it is now. Anybody may ask, so it reads at most `docs_max` objects below that one: a
+    watch, whose cost is its owner's, looks further (`CHILDREN_MAX`)."""
 
     store: Store
     archive: Archive
     agenda: Agenda
+    docs_max: int
 
     def inspect(self, kind: str, id: str, version: int | None, now: datetime) -> Inspection:
         """Look at an object; of an issue without a version, at its newest. Raises NotFound."""
         report = self._find(kind, id, version)
         if report is None:
             raise NotFound(SINGULAR[kind], id)
-        catalog, kin = self.agenda.catalog(now), ArchiveKin(self.archive)
+        catalog, kin = self.agenda.catalog(now), _Kin(self.archive, self.docs_max)
         fired = self._fired(report.key)
         purposes = [purpose for purpose in catalog.values() if kind in purpose.needs]
-        return Inspection(
-            report.key, [Line(p, evaluate(p, report, kin, catalog, now), fired.get(p.name)) for p in purposes]
-        )
+        outcomes = [self._evaluate(p, report, kin, catalog, now) for p in purposes]
+        return Inspection(report.key, [Line(p, o, fired.get(p.name)) for p, o in zip(purposes, outcomes, strict=True)])
+
+    def _evaluate(self, purpose: Purpose, report: Report, kin: _Kin, catalog: Catalog, now: datetime) -> Outcome:
+        try:
+            return evaluate(purpose, report, kin, catalog, now)
+        except TooCostly as error:
+            what = f"more than {self.docs_max} objects are below, too many to look through for one answer"
+            return Outcome((Missing(str(error), what),))
 
     def _find(self, kind: str, id: str, version: int | None) -> Report | None:
         if kind == "issues" and version is None:
-            docs = self.archive.find("issues", (Where("issue_id", "==", cut(id)),))
-            found = [report_of(kind, doc.body) for doc in docs if doc.body["object"]["id"] == id]
-            return max(found, key=lambda report: report.fields["version"], default=None)
-        body = self.archive.load(Key(kind, id, version if kind == "issues" else None))
+            body = self.archive.newest(id)
+        else:
+            body = self.archive.load(Key(kind, id, version if kind == "issues" else None))
         return None if body is None else report_of(kind, body)
 
     def _fired(self, key: Key) -> dict[str, str]:

@@ -21,7 +21,7 @@ from lib.domain.ledger import Ledger
 from lib.domain.merger import Merger
 from lib.domain.projection_batch import Batch, read_batch
 from lib.domain.projection_report import Change, Overtaken, compare, fold, news_of, write
-from lib.errors import MISTAKES, Exists, Refusal, Unavailable
+from lib.errors import BLAMELESS, FAULTS, Exists
 from lib.ids import Ids, is_node_id
 from lib.store.port import Doc, Event, Scan, Store, Tx
 
@@ -36,7 +36,6 @@ BATCH_NODES = 40
 TRIES_MAX = 4
 """How often a batch is read anew because nodes of it change. What changes all the time has further events to come."""
 CURSOR = "projection"
-_FAULTS: tuple[type[Exception], ...] = (Refusal, *MISTAKES)
 
 
 class Heard(NamedTuple):
@@ -178,9 +177,9 @@ class Projector:
                 return self._write(batch, compare(self.store, batch), now, heard)
             except (Overtaken, Exists):
                 batch = self._read([node.id for node in batch.nodes])
-            except Unavailable:
+            except BLAMELESS:
                 raise
-            except _FAULTS as error:
+            except FAULTS as error:
                 if len(batch.nodes) == 1:
                     log.error("node %s cannot be told as a report: %r", batch.nodes[0].id, error)
                     return 0

@@ -42,7 +42,8 @@ _KINDS = {name: kind for kind, name in SINGULAR.items()}
 @dataclass(frozen=True, slots=True)
 class Watch:
     """One watch. `filter`: path → values, any of which will do; `checkout.tree_name` is of the object's checkout.
-    `action` is `event`, `mail` or `webhook`, `target` its address. `is_free`: an administrator gave the address.
+    `action` is `event`, `mail` or `webhook`, `target` its address. `is_free`: an administrator gave the address,
+    which holds as long as he is one.
     `trouble` is what went wrong last with its deliveries."""
 
     id: str

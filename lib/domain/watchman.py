@@ -26,6 +26,7 @@ from lib.domain.reach import DESCENDANTS, Reach, reach_of
 from lib.domain.readiness import Outcome, Report, evaluate, verdict_of
 from lib.domain.report import COLLECTION, KINDS, Key
 from lib.domain.watch import CURSOR, Standing, Watches
+from lib.errors import BLAMELESS, FAULTS
 from lib.store.indexes import cut
 from lib.store.port import Doc, Event, Scan, Store, Tx, Where
 
@@ -195,9 +196,21 @@ class _Round:
         for one in self.standing:
             for report in reports:
                 if report.kind in one.purpose.needs:
-                    finding = self._find(one, report, kin, known)
-                    findings += [] if finding is None else [finding]
+                    findings += self._find_safely(one, report, kin, known)
         return self.man.firing.tell(findings, self.now)
+
+    def _find_safely(
+        self, one: Standing, report: Report, kin: ArchiveKin, known: dict[tuple[str, Key], Outcome]
+    ) -> list[Finding]:
+        """As `_find`; a report, or a watch, that it fails over keeps no other from its turn."""
+        try:
+            finding = self._find(one, report, kin, known)
+        except BLAMELESS:
+            raise
+        except FAULTS:
+            log.exception("watch %s: %s %s cannot be looked at", one.watch.id, report.kind, report.fields["id"])
+            return []
+        return [] if finding is None else [finding]
 
     def _find(
         self, one: Standing, report: Report, kin: ArchiveKin, known: dict[tuple[str, Key], Outcome]

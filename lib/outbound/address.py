@@ -1,7 +1,7 @@
 """Which addresses may be called on a stranger's word: public ones, and those an operator allows. Pure; `http` asks.
 
 The rules are tables, after IANA's registries of special-purpose addresses (RFC 6890), so that they do not change with
-the version of Python's own.
+the version of Python's own; one cloud answers its machines at an address that looks public.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _REFUSED = (
     ("10.0.0.0/8", "private"),
     ("100.64.0.0/10", "of a carrier's own network"),
     ("127.0.0.0/8", "of the machine itself"),
+    ("168.63.129.16/32", "of a cloud's own services"),
     ("169.254.0.0/16", "link-local"),
     ("172.16.0.0/12", "private"),
     ("192.0.0.0/24", "reserved for protocols"),
@@ -76,14 +77,15 @@ def read_allowed(entries: Sequence[str]) -> Allowed:
 
 
 def fault_of(host: str, address: Address, port: int, allowed: Allowed) -> str | None:
-    """Why an address that a host has must not be called, in words; None when it may."""
+    """Why an address that a host has must not be called, in words that do not tell it: whoever asks is to learn
+    nothing of the names inside. None when it may."""
     if host.lower() in allowed.names or any(address in network for network in allowed.networks):
         return None
     for network, why in REFUSED:
         if address in network:
-            return f"the address {address} is {why}"
+            return f"its address is {why}"
     if address.version == 6 and address not in GLOBAL6:
-        return f"the address {address} is not public"
+        return "its address is not public"
     if port not in PORTS:
         return f"the port must be one of {', '.join(map(str, sorted(PORTS)))}"
     return None

@@ -130,8 +130,10 @@ def test_a_name_is_looked_up_once_and_cannot_change_its_mind(web):
 
 def test_one_bad_address_of_a_name_is_enough():
     both = [*here(443, "8.8.8.8"), *here(443, "10.0.0.1")]
-    with pytest.raises(Invalid, match=r"10\.0\.0\.1 is private"):
+    with pytest.raises(Invalid, match="its address is private") as caught:
         HttpCourier((), resolve=lambda host, port: both).check("https://both.example/")
+    # Nobody looks up names inside by asking.
+    assert "10.0.0.1" not in str(caught.value)
 
 
 def test_what_an_operator_allows_is_called(web):
@@ -150,7 +152,8 @@ def test_what_an_operator_allows_is_called(web):
     "http://[2002:7f00:1::]/", "http://[2001:0:7f00:1::]/", "http://[fe80::1]/", "http://[fc00::1]/", "http://[::]/",
     "http://[ff02::1]/", "http://[fd00:ec2::254]/", "http://[5f00::1]/", "http://10.1.2.3/", "http://172.31.0.1/",
     "http://192.168.0.1/", "http://169.254.169.254/latest/meta-data/", "http://100.64.0.1/", "http://224.0.0.1/",
-    "http://255.255.255.255/", "http://198.18.0.1/", "http://192.0.0.192/", "https://8.8.8.8:25/", "http://8.8.8.8:22/",
+    "http://255.255.255.255/", "http://198.18.0.1/", "http://192.0.0.192/",
+    "http://168.63.129.16/", "https://8.8.8.8:25/", "http://8.8.8.8:22/",
     "http://8.8.8.8:6379/", "http://8.8.8.8:0/",
 ])  # fmt: skip
 def test_it_goes_nowhere_inside(url):

@@ -242,6 +242,14 @@ def test_an_administrator_may_give_any_address(scene, post):
     assert scene.send(minutes=1) == 1 and post.sent[0].to == "list@example.org"
 
 
+def test_who_is_no_longer_an_administrator_mails_to_no_stranger(scene, post):
+    admin = register(scene.hub.accounts, "admin", is_superuser=True)
+    scene.watch({"mail": "list@lists.example"}, actor=admin)
+    scene.tests("a:t1")
+    scene.hub.accounts.edit(admin.id, {"is_superuser": False})
+    assert scene.send(minutes=1) == 0 and post.sent == []
+
+
 def test_many_are_one_letter_each_hundred(scene, post):
     scene.watch({"mail": "bob@kernelci.org"})
     scene.tests(*(f"a:t{n}" for n in range(150)))

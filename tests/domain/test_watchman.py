@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
 
 from lib.domain import watchman as module
 from lib.domain.canonical import digest
 from lib.domain.firing import CHANNEL, VERDICTS_MAX
 from lib.domain.hub import Hub
-from lib.errors import Forbidden, Invalid, NotFound
+from lib.domain.readiness import Report
+from lib.errors import Forbidden, Invalid, NotFound, Unavailable, Unserved
 from lib.outbound.memory import MemoryCourier, MemoryPost
 from tests.build import register
 from tests.domain.ready import BUILD, CHECKOUT, INCIDENT, ISSUE, TEST, Merges, open_either, without
@@ -294,6 +297,54 @@ def test_an_appointment_of_a_watch_that_another_process_made_just_now_is_kept(
     behind.watches._known = clock(), behind.watches._known[1]
     assert behind.watchman.sweep(clock()) == 0
     assert heard(minutes=1) == [("ready", "a:c1")]
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "kinds"),
+    [
+        ("watchman", "evaluate", ["checkouts"]),
+        ("appointment", "evaluate", ["builds"]),
+        ("firing", "_data", []),
+    ],
+)
+def test_an_object_that_it_fails_over_keeps_no_other_from_its_turn(
+    hub, merge, watch, heard, monkeypatch, caplog, place, name, kinds
+):
+    watch("result", {"kind": "builds"})
+    watch("builds-complete")
+    real = getattr(import_module(f"lib.domain.{place}"), name)
+
+    def fail(*given, **by):
+        reports = [getattr(one, "report", one) for one in given]
+        if any(isinstance(one, Report) and one.fields["id"] == "a:bad" for one in reports):
+            raise KeyError("unheard of")
+        return real(*given, **by)
+
+    monkeypatch.setattr(f"lib.domain.{place}.{name}", fail)
+    merge(("checkouts", {**CHECKOUT, "id": "a:bad"}), ("builds", {**BUILD, "id": "a:bad", "checkout_id": "a:bad"}))
+    merge(("checkouts", CHECKOUT), ("builds", BUILD))
+    told = []
+    for _ in range(3):
+        heard(minutes=31)
+        told += [(e.body["data"]["kind"], e.body["data"]["id"]) for e in heard.events]
+    assert sorted(told) == sorted([("builds", "a:b1"), ("checkouts", "a:c1"), *((kind, "a:bad") for kind in kinds)])
+    assert "unheard of" in caplog.text
+
+
+@pytest.mark.parametrize("error", [Unavailable("out"), Unserved("no index yet"), OSError("no disk")])
+@pytest.mark.parametrize("place", ["watchman.evaluate", "appointment.evaluate", "firing._data"])
+def test_what_no_object_is_to_blame_for_ends_the_run_and_loses_nothing(merge, watch, heard, monkeypatch, place, error):
+    def fail(*given, **by):
+        raise error
+
+    watch("builds-complete")
+    merge(("checkouts", CHECKOUT), ("builds", BUILD))
+    if not place.startswith("watchman"):
+        assert heard() == []
+    with monkeypatch.context() as patch, pytest.raises(type(error)):
+        patch.setattr(f"lib.domain.{place}", fail)
+        heard(hours=1)
+    assert heard(minutes=5) + heard(hours=1) == [("ready", "a:c1")]
 
 
 def test_two_rounds_at_once_are_one(merge, watch, heard, store, bus, auth, clock, ids, monkeypatch):
