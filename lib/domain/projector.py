@@ -28,10 +28,9 @@ from lib.store.port import Doc, Event, Scan, Store, Tx
 log = logging.getLogger(__name__)
 
 EVENTS_READ_MAX = 200
-EVENTS_RUN_MAX = 4000
-"""Events that one run takes up; the next one goes on."""
-NODES_RUN_MAX = 4000
-"""Nodes of the backlog that one run works off."""
+RUN_NEAR, RUN_FAR = 1000, 4000
+"""Events, and nodes of the backlog, that one run takes up; the next one goes on. At home there is a run each second,
+beside the requests, and a tenth of that second must do."""
 BATCH_NODES = 40
 TRIES_MAX = 4
 """How often a batch is read anew because nodes of it change. What changes all the time has further events to come."""
@@ -62,15 +61,15 @@ class Projector:
 
     def run(self, now: datetime) -> int:
         """Project what changed since the last run; gives how many reports changed."""
-        changed = 0
-        for _ in range(0, EVENTS_RUN_MAX, EVENTS_READ_MAX):
+        changed, most = 0, RUN_NEAR if self.store.is_near else RUN_FAR
+        for _ in range(0, most, EVENTS_READ_MAX):
             position = self._position(now)
             events = self.store.read(NODE_CHANNEL, position, EVENTS_READ_MAX)
             if not events:
                 break
             changed += self._follow(events, now)
             self._advance(events[-1].seq)
-        return changed + self.backlog.work(now, NODES_RUN_MAX)
+        return changed + self.backlog.work(now, most)
 
     def rebuild(self, now: datetime) -> int:
         """Project all nodes; gives how many reports changed, none when all were true."""
