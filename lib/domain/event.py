@@ -15,6 +15,9 @@ from lib.messaging.port import Message
 from lib.store.port import Body, Event
 
 NODE_CHANNEL = "node"
+RESERVED = frozenset(("kcidb", "kcidb-ready"))
+"""Channels on which only the hub itself tells: nobody shall make it look at what did not change, or others believe that
+something became ready."""
 TYPE_DEFAULT = "api.kernelci.org"
 BEEP = "BEEP"
 """The data of an envelope that only says the line is alive."""

@@ -14,7 +14,7 @@ from lib.domain.event import News
 from lib.domain.ledger import Ledger
 from lib.domain.query import Filter, Query, matches
 from lib.domain.search import Searcher
-from lib.errors import Exists, Invalid
+from lib.errors import Exists, Forbidden, Invalid
 from lib.ids import Ids, derived, is_node_id
 from lib.store.port import Doc, Store, Tx
 
@@ -47,8 +47,9 @@ class Journal:
         source: str | None = None,
         attributes: Mapping[str, Any] = {},
     ) -> None:
-        """Append an event to a channel; its owner is the caller."""
+        """Append an event to a channel; its owner is the caller. Raises Forbidden for a channel of the hub's own."""
         check_channel(channel)
+        _refuse_reserved(channel)
         _check_attributes(attributes)
         body = rules.body_of(
             data,
@@ -75,6 +76,7 @@ class Journal:
         """Append an event from elsewhere, once; whether it is new. `source` and `id` tell it from all others; here it
         has an id of its own made of both."""
         check_channel(channel)
+        _refuse_reserved(channel)
         _check_attributes(attributes)
         key = derived(source, id)
         body = rules.body_of(data, owner=owner, source=source, type=type, attributes=attributes)
@@ -127,6 +129,11 @@ class Journal:
 def _check_attributes(attributes: Mapping[str, Any]) -> None:
     if len(attributes) > ATTRIBUTES_MAX:
         raise Invalid("attributes", f"at most {ATTRIBUTES_MAX}")
+
+
+def _refuse_reserved(channel: str) -> None:
+    if channel in rules.RESERVED:
+        raise Forbidden(f"only the hub itself tells on the channel {channel}")
 
 
 def check_channel(channel: str) -> None:

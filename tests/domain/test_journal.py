@@ -7,7 +7,7 @@ import pytest
 from lib.domain import journal
 from lib.domain.item import bell_of
 from lib.domain.query import Filter, Query
-from lib.errors import Exists, Invalid
+from lib.errors import Exists, Forbidden, Invalid
 from lib.ids import derived
 from tests import build
 
@@ -105,3 +105,13 @@ def test_a_derived_id_belongs_to_its_parts_and_their_order():
     assert len(made) == 6
     assert all(uuid.UUID(id).version == 8 and uuid.UUID(id).variant == uuid.RFC_4122 for id in made)
     assert derived("a", "b") == derived("a", "b")
+
+
+@pytest.mark.parametrize("channel", ["kcidb", "kcidb-ready"])
+def test_on_its_own_channels_the_hub_alone_tells(hub, clock, channel):
+    actor = build.register(hub.accounts, "eve")
+    with pytest.raises(Forbidden):
+        hub.journal.publish(actor, channel, {"op": "merged"}, clock())
+    with pytest.raises(Forbidden):
+        hub.journal.receive("push:eve", channel, {}, clock(), id="1", source="s", type="t", attributes={})
+    assert hub.store.last(channel) == 0

@@ -8,6 +8,7 @@ import pytest
 
 from lib.domain import watchman as module
 from lib.domain.canonical import digest
+from lib.domain.event import body_of
 from lib.domain.firing import CHANNEL, VERDICTS_MAX
 from lib.domain.hub import Hub
 from lib.domain.readiness import Report
@@ -271,14 +272,17 @@ def test_an_operators_purpose_is_watched(hub, merge, watch, heard, clock):
     hub.agenda.drop("still")
 
 
-def test_events_of_another_kind_are_passed_over(hub, merge, watch, heard, clock, bob):
+def test_events_of_another_kind_are_passed_over(hub, merge, watch, heard, clock, ids):
+    def tell(data: object) -> None:
+        hub.store.transact(lambda tx: tx.append("kcidb", ids.event(), body_of(data, owner=None, source="s")))
+
     watch("result")
-    hub.journal.publish(bob, "kcidb", "a text", clock())
+    tell("a text")
     good = {"kind": "tests", "id": "a:t9", "is_new": True}
     others = [1, {}, {**good, "id": 1}, {**good, "kind": "trees"}, {**good, "kind": ["tests"]}, {**good, "version": 1},
               {**good, "kind": "issues"}, {**good, "kind": "issues", "version": True}, good]  # fmt: skip
     for objects in ([], None, 1, {"a": 1}, others):
-        hub.journal.publish(bob, "kcidb", {"objects": objects}, clock())
+        tell({"objects": objects})
     merge(("tests", TEST))
     assert heard() == [("ready", "a:t1")]
 
