@@ -7,6 +7,7 @@ after a crash (its sender, who repeats it, or the sweep) merges each piece once.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,6 +28,8 @@ from lib.domain.sent import Copy, Sent
 from lib.domain.submission import FAILED, MERGED, PARTS, PENDING, SUBMISSIONS, Submission
 from lib.errors import Forbidden, Malformed, TooLarge, Unavailable
 from lib.store.port import Body, Scan, Store, Tx, Where
+
+log = logging.getLogger(__name__)
 
 Decode = Callable[[bytes, bool], Sent]
 """Reads a stored submission again: its text, and whether its faulty objects are left out. Raises Malformed."""
@@ -127,7 +130,11 @@ class Intake:
                 pass  # its copies are small, the reports that they change are not
         submission, is_duplicate = self._accept(record, text, parts, now)
         if not is_duplicate:
-            submission = self._go_on(submission, sent, now)
+            try:
+                submission = self._go_on(submission, sent, now)
+            except Unavailable as error:
+                # It is kept, and the sweep goes on with it.
+                log.warning("submission %s is left to the sweep: %s", submission.id, error)
         return Receipt(submission, is_duplicate, sent.warnings)
 
     def foresee(self, sent: Sent, now: datetime) -> list[Foreseen]:
@@ -162,7 +169,7 @@ class Intake:
             id, FAILED, stamp(now), sender.actor.username, sender.via, len(raw), origins=origins_in(raw),
             token=_token_of(sender.actor), errors=problems[:ERRORS_KEPT], error_count=count,
         )  # fmt: skip
-        self._write_parts(id, parts)
+        self._write_parts(text, parts)
 
         def work(tx: Tx) -> Submission:
             doc = tx.load(SUBMISSIONS, id)
@@ -243,7 +250,7 @@ class Intake:
     ) -> tuple[Submission, bool]:
         """Record a submission that takes several transactions; gives it as it is recorded, and whether it was merged
         before."""
-        self._write_parts(record.id, parts)
+        self._write_parts(text, parts)
 
         def work(tx: Tx) -> tuple[Submission, bool]:
             doc = tx.load(SUBMISSIONS, record.id)
@@ -313,10 +320,11 @@ class Intake:
         data = {"submission": record.id, "origins": record.origins}
         return [news_of(f"{record.id}:{at}", data, outcome.changes, owner=record.sender, origin=self.source)]
 
-    def _write_parts(self, id: str, parts: Sequence[str]) -> None:
+    def _write_parts(self, text: Mapping[str, Any], parts: Sequence[str]) -> None:
         """Keep the parts of a large text, before anything names them."""
-        for at in range(0, len(parts), PARTS_AT_ONCE):
-            some = {f"{id}-{at + n}": part for n, part in enumerate(parts[at : at + PARTS_AT_ONCE])}
+        named = list(zip(rules.part_keys(text), parts, strict=True))
+        for at in range(0, len(named), PARTS_AT_ONCE):
+            some = dict(named[at : at + PARTS_AT_ONCE])
 
             def work(tx: Tx, some: Mapping[str, str] = some) -> None:
                 stored = tx.load_many(PARTS, list(some))
@@ -327,7 +335,7 @@ class Intake:
             self.store.transact(work)
 
     def _unpack(self, id: str, body: Mapping[str, Any]) -> bytes:
-        parts = self.store.load_many(PARTS, rules.part_keys(id, body)) if "parts" in body else []
+        parts = self.store.load_many(PARTS, rules.part_keys(body)) if "parts" in body else []
         return rules.unpack(body, [doc.body["packed"] for doc in parts if doc is not None])
 
     def _set(self, record: Submission, **changes: Any) -> Submission:

@@ -101,7 +101,7 @@ class Rebuild:
             merger.remember(piece)
 
     def _text(self, doc: Doc) -> bytes:
-        parts = self.store.load_many(PARTS, rules.part_keys(doc.key, doc.body)) if "parts" in doc.body else []
+        parts = self.store.load_many(PARTS, rules.part_keys(doc.body)) if "parts" in doc.body else []
         return rules.unpack(doc.body, [part.body["packed"] for part in parts if part is not None])
 
 

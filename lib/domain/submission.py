@@ -9,7 +9,7 @@ the record, packed where that saves room, or in parts (`PARTS`) when it is large
     sender, token, via           who sent it, by which token, and how (rest, push, command)
     bytes                        length of the text
     is_partial                   its faulty objects were left out, as its sender asked
-    text | packed | parts        the text as it came; zlib and base64; the number of parts
+    text | packed | parts        the text as it came; zlib and base64; the number of parts, of the text `parts_of`
     done, piece                  copies merged so far, and how many at a time, of one that takes several transactions
     results                      {new, changed, unchanged, conflicts} of its reports
     errors, error_count          why it failed, or what was left out of it
@@ -18,6 +18,7 @@ the record, packed where that saves room, or in parts (`PARTS`) when it is large
 from __future__ import annotations
 
 import base64
+import hashlib
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -80,7 +81,7 @@ def from_body(id: str, body: Mapping[str, Any]) -> Submission:
 
 def text_of(body: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a stored body that holds the text."""
-    return {name: body[name] for name in ("text", "packed", "parts") if name in body}
+    return {name: body[name] for name in ("text", "packed", "parts", "parts_of") if name in body}
 
 
 def pack(raw: bytes) -> tuple[dict[str, Any], list[str]]:
@@ -95,7 +96,8 @@ def pack(raw: bytes) -> tuple[dict[str, Any], list[str]]:
     if len(packed) <= INLINE_CHARS_MAX:
         return {"packed": packed}, []
     parts = [packed[at : at + PART_CHARS] for at in range(0, len(packed), PART_CHARS)]
-    return {"parts": len(parts)}, parts
+    # Named by the text: the same JSON may come in two spellings at once, and parts of both must not mix.
+    return {"parts": len(parts), "parts_of": hashlib.sha256(raw).hexdigest()}, parts
 
 
 def unpack(body: Mapping[str, Any], parts: Sequence[str] = ()) -> bytes:
@@ -107,9 +109,9 @@ def unpack(body: Mapping[str, Any], parts: Sequence[str] = ()) -> bytes:
     return zlib.decompress(base64.b64decode(packed))
 
 
-def part_keys(id: str, body: Mapping[str, Any]) -> list[str]:
-    """The keys of the parts of a stored submission."""
-    return [f"{id}-{n}" for n in range(body.get("parts", 0))]
+def part_keys(text: Mapping[str, Any]) -> list[str]:
+    """The keys of the parts of a text, as `pack` made it or a submission's body has it."""
+    return [f"{text['parts_of']}-{n}" for n in range(text.get("parts", 0))]
 
 
 def origins_of(sent: Sent) -> list[str]:

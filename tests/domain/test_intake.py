@@ -14,7 +14,8 @@ from lib.domain.ledger import Ledger
 from lib.domain.report import COLLECTION, key_of
 from lib.domain.report_size import FIELD_BYTES_MAX
 from lib.domain.sent import Copy, Sent
-from lib.errors import Forbidden, Malformed
+from lib.domain.submission import pack
+from lib.errors import Forbidden, Malformed, Unavailable
 from tests import build
 
 LAB = Sender(Actor("submitter:lab-1", "submitter:lab-1", origins=frozenset(["a"])), "rest")
@@ -173,6 +174,36 @@ def test_a_long_text_is_kept_in_parts(intake, store, monkeypatch):
     record = submit(intake, document).submission
     assert record.state == "merged" and len(store.find("submission_part", scan()).docs) > 3
     assert json.loads(intake.text(record.id)) == document
+
+
+def test_two_spellings_of_one_submission_never_mix(intake, store, monkeypatch):
+    monkeypatch.setattr("lib.domain.submission.INLINE_CHARS_MAX", 100)
+    monkeypatch.setattr("lib.domain.submission.PART_CHARS", 50)
+    document = objects(tests=[test_case(f"t{n}", comment=str(n) * 50) for n in range(20)])
+    wide = json.dumps(document, indent=2).encode()
+    text, parts = pack(wide)
+    half = len(parts) // 2
+    intake._write_parts({**text, "parts": half}, parts[:half])  # and then it was killed
+    record = submit(intake, document).submission
+    assert intake.text(record.id) == json.dumps(document).encode()
+
+
+def test_an_outage_behind_the_acceptance_is_no_refusal(intake, store, clock, small_pieces, monkeypatch):
+    document = objects(tests=[test_case(f"t{n}") for n in range(10)])
+    whole, left = store.transact, [3]
+
+    def transact(work):
+        left[0] -= 1
+        if left[0] < 0:
+            raise Unavailable("the store is away")
+        return whole(work)
+
+    monkeypatch.setattr(store, "transact", transact)
+    receipt = submit(intake, document)
+    assert (receipt.submission.state, receipt.is_duplicate) == ("pending", False)
+    monkeypatch.undo()
+    intake.sweep(clock.advance(minutes=2))
+    assert intake.load(receipt.submission.id).state == "merged"
 
 
 class Killed(BaseException):
