@@ -182,7 +182,10 @@ def _instant(value: object, absent: float) -> float:
         return absent
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("not a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise ValueError("no instant") from error
 
 
 def _hash_of_nothing() -> str:

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import orjson
-
 from lib.clock import stamp
 from lib.domain import submission as rules
 from lib.domain.access import Actor, may_submit
@@ -42,7 +40,8 @@ PARTS_AT_ONCE = 8
 GRACE = timedelta(seconds=60)
 """Younger pending submissions are still in the hands of the request that brought them."""
 SWEEP_MAX = 50
-"""Most pending submissions that one sweep goes on with."""
+"""Pending submissions that one sweep goes on with; it ends behind the page that makes them so many."""
+SWEEP_PAGES_MAX = 20
 ERRORS_KEPT = 100
 _NO_ORIGIN = "_"
 """The origin of objects that upgrades make (kcidb.md 1.5): anybody's."""
@@ -166,7 +165,7 @@ class Intake:
         count = error.count if isinstance(error, Malformed) else 1
         text, parts = rules.pack(raw)
         record = Submission(
-            id, FAILED, stamp(now), sender.actor.username, sender.via, len(raw), origins=origins_in(raw),
+            id, FAILED, stamp(now), sender.actor.username, sender.via, len(raw), origins=rules.origins_in(raw),
             token=_token_of(sender.actor), errors=problems[:ERRORS_KEPT], error_count=count,
         )  # fmt: skip
         self._write_parts(text, parts)
@@ -208,18 +207,24 @@ class Intake:
         """Go on with what killed requests left pending; gives how many submissions. What goes wrong with one
         is raised when all had their turn."""
         where = (Where("state", "==", PENDING), Where("received_at", "<=", stamp(now - grace)))
-        page = self.store.find(SUBMISSIONS, Scan(where, "received_at", SWEEP_MAX))
-        failed: Exception | None = None
-        for doc in page.docs:
-            try:
-                self.resume(doc.key, now)
-            except Unavailable:
-                raise
-            except Exception as error:  # no hindrance to the others
-                failed = failed or error
+        scan, done, failed = Scan(where, "received_at", SWEEP_MAX), 0, None
+        for _ in range(SWEEP_PAGES_MAX):
+            page = self.store.find(SUBMISSIONS, scan)
+            for doc in page.docs:
+                try:
+                    self.resume(doc.key, now)
+                    done += 1
+                except Unavailable:
+                    raise
+                except Exception as error:  # no hindrance to the others
+                    failed = failed or error
+            if page.next is None or done >= SWEEP_MAX:
+                break
+            # On behind these: what cannot be merged stays pending, and is in nobody's way.
+            scan = replace(scan, after=page.next)
         if failed is not None:
             raise failed
-        return len(page.docs)
+        return done
 
     def _merge_whole(
         self, record: Submission, sent: Sent, text: Mapping[str, Any], now: datetime
@@ -365,7 +370,8 @@ def check_origins(copies: Sequence[Copy], actor: Actor) -> None:
         origin = _teller(copy)
         if origin not in allowed:
             if not may_submit(actor, origin):
-                raise Forbidden(f"{copy.key.kind} {copy.key.id}: you may not submit results of the origin {origin}")
+                name, whose = copy.key.id[: rules.TOLD_CHARS_MAX], origin[: rules.TOLD_CHARS_MAX]
+                raise Forbidden(f"{copy.key.kind} {name}: you may not submit results of the origin {whose}")
             allowed.add(origin)
 
 
@@ -375,19 +381,6 @@ def _teller(copy: Copy) -> str:
     if origin == _NO_ORIGIN and "test_id" in copy.fields:
         return str(copy.fields["test_id"]).partition(":")[0]
     return origin
-
-
-def origins_in(raw: bytes) -> list[str]:
-    """Whose results a submission that cannot be read as one seems to hold."""
-    try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return []
-    lists = [v for v in value.values() if isinstance(v, list)] if isinstance(value, dict) else []
-    named = {
-        o["origin"] for objects in lists for o in objects if isinstance(o, dict) and isinstance(o.get("origin"), str)
-    }
-    return sorted(named)[: rules.ORIGINS_MAX]
 
 
 def _token_of(actor: Actor) -> str | None:

@@ -25,6 +25,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+import orjson
+
 from lib.domain.sent import Sent
 from lib.store.port import Body
 
@@ -40,6 +42,8 @@ INLINE_CHARS_MAX = 256 * 1024
 PART_CHARS = 900_000
 ORIGINS_MAX = 100
 """Most origins that a record lists."""
+TOLD_CHARS_MAX = 500
+"""Most characters of an id, or an origin, that a refusal tells, or that a record that failed lists as an origin."""
 
 _LEVEL = 1  # of zlib: what repeats in a submission is found at any level, and it is packed while its sender waits
 
@@ -122,3 +126,17 @@ def origins_of(sent: Sent) -> list[str]:
 def counts_of(sent: Sent) -> dict[str, int]:
     """How many objects of each kind were sent."""
     return dict(Counter(copy.key.kind for copy in sent.copies))
+
+
+def origins_in(raw: bytes) -> list[str]:
+    """Whose results a submission that cannot be read as one seems to hold."""
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return []
+    lists = [v for v in value.values() if isinstance(v, list)] if isinstance(value, dict) else []
+    named = {
+        o["origin"] for objects in lists for o in objects if isinstance(o, dict) and isinstance(o.get("origin"), str)
+        and len(o["origin"]) <= TOLD_CHARS_MAX
+    }  # fmt: skip
+    return sorted(named)[:ORIGINS_MAX]

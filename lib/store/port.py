@@ -204,7 +204,7 @@ def decode_cursor(text: str) -> tuple[Scalar, str]:
     """The order value and key a cursor stands behind. Raises Invalid for what no `encode_cursor` made."""
     try:
         value, key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise Invalid("after", "not a cursor of this store") from error
     if not isinstance(key, str) or not (value is None or isinstance(value, str | int)):
         raise Invalid("after", "not a cursor of this store")

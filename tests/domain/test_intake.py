@@ -206,6 +206,29 @@ def test_an_outage_behind_the_acceptance_is_no_refusal(intake, store, clock, sma
     assert intake.load(receipt.submission.id).state == "merged"
 
 
+def test_what_cannot_be_gone_on_with_holds_up_nobody(intake, store, clock, monkeypatch):
+    monkeypatch.setattr("lib.domain.intake.SWEEP_MAX", 2)
+    record = {
+        "state": "pending",
+        "received_at": "2024-01-01T00:00:00.000000Z",
+        "sender": "x",
+        "via": "rest",
+        "bytes": 1,
+    }
+    good = json.dumps(objects(tests=[test_case("t1")]))
+
+    def fill(tx):
+        for n in range(5):
+            tx.create("submission", f"{n:064}", {**record, "packed": "no zlib"})
+        later = {**record, "received_at": "2024-01-02T00:00:00.000000Z", "text": good, "piece": 10}
+        tx.create("submission", "f" * 64, later)
+
+    store.transact(fill)
+    with pytest.raises(Exception, match=r"\S"):
+        intake.sweep(clock())
+    assert intake.load("f" * 64).state == "merged"
+
+
 class Killed(BaseException):
     """The process ends here."""
 

@@ -68,7 +68,7 @@ def list_all(request: Request, hub: Hub) -> Reply:
     """GET /kcidb/submissions: newest first; `origin` and `state` (pending, merged, failed) narrow it down."""
     given = dict(request.query)
     limit = given.get("limit", "100")
-    if not limit.isdecimal() or not 1 <= int(limit) <= LIST_MAX:
+    if not limit.isdecimal() or len(limit) > len(str(LIST_MAX)) or not 1 <= int(limit) <= LIST_MAX:
         raise Invalid("limit", f"must be 1 to {LIST_MAX}")
     state = given.get("state")
     if state not in (None, "pending", "merged", "failed"):
