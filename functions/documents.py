@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -11,14 +10,12 @@ from typing import BinaryIO
 
 import orjson
 
+from lib.dialects.kcidb.source import Brackets
+from lib.domain.submission import TEXT_BYTES_MAX
 from lib.errors import TooLarge
 
-DOCUMENT_BYTES_MAX = 32 * 1024 * 1024
+DOCUMENT_BYTES_MAX = TEXT_BYTES_MAX
 """Longest text of one document."""
-
-# Strings hold no line breaks, so no line ends within one.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]')
-_STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 
 
 def read(files: Sequence[str]) -> Iterator[bytes]:
@@ -31,7 +28,7 @@ def read(files: Sequence[str]) -> Iterator[bytes]:
 
 def split(stream: BinaryIO) -> Iterator[bytes]:
     """The texts of a stream, no more than one of them held at a time."""
-    held, depth = bytearray(), 0
+    held, brackets = bytearray(), Brackets()
     while line := stream.readline(DOCUMENT_BYTES_MAX + 1):
         if len(held) + len(line) > DOCUMENT_BYTES_MAX:
             raise TooLarge(f"a document has at most {DOCUMENT_BYTES_MAX} bytes")
@@ -39,18 +36,12 @@ def split(stream: BinaryIO) -> Iterator[bytes]:
             yield line.strip()
             held.clear()
             continue
-        start, ends = len(held), []
+        start, at = len(held), 0
         held += line
-        for token in _TOKEN.finditer(line):
-            step = _STEP.get(line[token.start()], 0)
-            depth += step
-            if step < 0 and depth <= 0:
-                ends.append(start + token.end())
-                depth = 0
-        at = 0
-        for end in ends:
-            yield bytes(held[at:end]).strip()
-            at = end
+        # Strings hold no line breaks, so no line ends within one.
+        for end in brackets.ends(line):
+            yield bytes(held[at : start + end]).strip()
+            at = start + end
         del held[:at]
     if rest := bytes(held).strip():
         yield rest

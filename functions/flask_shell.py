@@ -144,12 +144,11 @@ class _Sending:
 
 
 def _response(reply: Reply, id: str, every_s: float = POLL_EVERY_S) -> flask.Response:
-    is_whole = isinstance(reply.body, bytes)
     streamed = _feed(reply.body, every_s) if isinstance(reply.body, Feed) else reply.body
     sending = _Sending([streamed] if isinstance(streamed, bytes) else streamed)
     response = _Response(sending, reply.status, list(reply.headers))
-    if is_whole and reply.status not in (204, 304):
-        response.headers["content-length"] = str(len(reply.body))  # type: ignore[arg-type]
+    if isinstance(reply.body, bytes) and reply.status not in (204, 304):
+        response.headers["content-length"] = str(len(reply.body))
     if reply.status >= 500:
         response.headers["x-request-id"] = id
 

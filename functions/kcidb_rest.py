@@ -53,7 +53,7 @@ class Rest:
                 status, answer, wait = 503, {}, ""
             if status not in AGAIN or attempt == ATTEMPTS:
                 break
-            self.sleep(min(WAIT_S_MAX, int(wait) if wait.isdecimal() else 2**attempt))
+            self.sleep(min(WAIT_S_MAX, int(wait) if wait.isdecimal() and len(wait) < 5 else 2**attempt))
         return status, answer
 
     def _send(self, text: bytes, query: str) -> tuple[int, dict[str, Any], str]:

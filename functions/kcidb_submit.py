@@ -73,11 +73,8 @@ class Near:
 
     def take(self, n: int, text: bytes, *, is_partial: bool) -> Taken:
         try:
-            value = codec.read(text)
-            receipt = self._hub.intake.repeat(codec.submission_id(value), ACTOR, is_partial=is_partial)
-            if receipt is None:
-                sent = codec.decode(value, is_partial=is_partial)
-                receipt = self._hub.intake.submit(sent, text, Sender(ACTOR, "command"), self._hub.clock())
+            sender, now = Sender(ACTOR, "command"), self._hub.clock()
+            receipt = self._hub.intake.take(codec.opened(text), sender, now, is_partial=is_partial)
         except Malformed as error:
             return Taken("", faults_of(n, error))
         except Forbidden as error:

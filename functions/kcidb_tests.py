@@ -15,6 +15,7 @@ import orjson
 from functions import junit, output
 from functions.kcidb_submit import send
 from lib.clock import read_instant
+from lib.dialects.kcidb.codec import encode
 from lib.errors import Invalid
 
 _PATH_ODD = re.compile(r"[^a-zA-Z0-9_-]+")
@@ -23,7 +24,7 @@ _PATH_ODD = re.compile(r"[^a-zA-Z0-9_-]+")
 def submit(asked: argparse.Namespace) -> int:
     """Submit the tests as one document, or show it."""
     tests = list(_of_report(asked)) if asked.junit else [_test(asked, asked.path, _start(asked.start_time))]
-    document = {"version": {"major": 5, "minor": 3}, "tests": tests}
+    document = encode({"tests": tests})
     text = orjson.dumps(document)
     if asked.dry_run:
         output.pour([text, b"\n"])

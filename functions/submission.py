@@ -57,11 +57,9 @@ def take(push: Push, request: Request, hub: Hub) -> str:
     sender = Sender(Actor(caller.id, caller.username, origins=hub.policy.push_origins), "push")
     id = hashlib.sha256(raw).hexdigest()
     try:
-        value = codec.read(raw)
-        id = codec.submission_id(value)
-        receipt = hub.intake.repeat(id, sender.actor, is_partial=False)
-        if receipt is None:
-            receipt = hub.intake.submit(codec.decode(value), raw, sender, request.now)
+        document = codec.opened(raw)
+        id = document.id
+        receipt = hub.intake.take(document, sender, request.now)
     except (Malformed, Forbidden) as error:
         return hub.intake.fail(id, raw, error, sender, request.now).state
     return "known" if receipt.is_duplicate else receipt.submission.state

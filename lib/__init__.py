@@ -8,7 +8,7 @@ Eight nouns carry everything: **Node** (a thing with a state), **Event** (what h
 
 Layers, lowest first; each may import only what stands above it in this list:
 
-    errors, clock, ids, store.indexes     leaves
+    errors, clock, ids, store.collection  leaves
     store.port, messaging.port, auth.port the ports: contracts only
     store.sqlite, messaging.sqlite, …     adapters: one technology each; `open.py` picks one by its URL
     domain/                               the rules and the verbs; knows ports, no adapter, no wire

@@ -6,6 +6,8 @@ a dialect's `refuse` gives it a body. A refusal carries the words for people, ne
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class Refusal(Exception):
     """A request that will not be done, and why. `str(error)` is safe to show."""
@@ -24,7 +26,7 @@ class Malformed(Refusal):
     """A body or parameter that does not have the shape of the wire. `problems` is the dialect's own list of them,
     `count` how many there are where that list was cut."""
 
-    def __init__(self, problems: list[dict[str, object]], count: int | None = None) -> None:
+    def __init__(self, problems: list[dict[str, Any]], count: int | None = None) -> None:
         super().__init__("; ".join(str(p.get("msg", p)) for p in problems))
         self.problems = problems
         self.count = len(problems) if count is None else count

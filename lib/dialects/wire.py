@@ -288,7 +288,7 @@ PROBLEMS_MAX = 50
 """Most faults of one body that a refusal lists."""
 
 
-def problems_of(error: ValidationError, where: str) -> list[dict[str, object]]:
+def problems_of(error: ValidationError, where: str) -> list[dict[str, Any]]:
     """A validation error as the wire's list of problems."""
     found = error.errors(include_url=False, include_context=False)[:PROBLEMS_MAX]
     return [problem(e["type"], [where, *e["loc"]], e["msg"], e["input"]) for e in found]

@@ -4,34 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from lib.domain.report import COLLECTION, Fields, Key, is_lifted
+from lib.domain.report_link import LINKS
 from lib.errors import Invalid
-from lib.store.indexes import cut
+from lib.store.collection import cut
 from lib.store.port import Body, Doc, Page, Scan, Store, Where, decode_cursor
 
 KEYS_AT_ONCE = 30
 """Parents whose children one scan finds (`IN_VALUES_MAX` of the store's port)."""
 CURSOR_WORDS = "not a cursor of this list"
-
-CHILDREN: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "checkouts": (("builds", "checkout_id"),),
-    "builds": (("tests", "build_id"), ("incidents", "build_id")),
-    "tests": (("incidents", "test_id"),),
-    "issues": (("incidents", "issue_id"),),
-    "incidents": (),
-}
-"""Of each kind, the kinds that hang from it and the field by which they name it."""
-
-PARENTS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "checkouts": (),
-    "builds": (("checkouts", "checkout_id"),),
-    "tests": (("builds", "build_id"),),
-    "issues": (),
-    "incidents": (("issues", "issue_id"), ("builds", "build_id"), ("tests", "test_id")),
-}
-"""Of each kind, the kinds that it hangs from and the field by which it names them."""
 
 
 @dataclass(slots=True)
@@ -117,29 +99,13 @@ def check_cursor(text: str) -> str | None:
     return value
 
 
-def parents_of(kind: str, view: Mapping[str, Any]) -> Iterator[Key]:
-    """The keys of what a report names as its parents, stored or not."""
-    for above, field in PARENTS[kind]:
-        id = view.get(field)
-        if id is not None:
-            yield Key(above, id, view["issue_version"] if above == "issues" else None)
-
-
-def is_child(key: Key, kind: str, view: Mapping[str, Any]) -> bool:
-    """Whether a report of this kind names that one as its parent."""
-    return key in parents_of(kind, view)
-
-
 def children_where(key: Key, kind: str) -> tuple[Where, ...]:
     """What finds the reports of a kind that hang from one report. A long id is told by its beginning: `is_child` says
     for certain."""
-    field = next(field for below, field in CHILDREN[key.kind] if below == kind)
-    where = Where(field, "==", cut(key.id))
+    where = Where(LINKS[kind][key.kind], "==", cut(key.id))
     return (where,) if key.version is None else (where, Where("issue_version", "==", key.version))
 
 
-def _filled(view: Fields, texts: Mapping[str, Any]) -> Fields:
+def _filled(view: Fields, texts: Mapping[str, str]) -> Fields:
     excerpt = view.get("log_excerpt")
-    if not is_lifted(excerpt):
-        return view
-    return {**view, "log_excerpt": texts[excerpt["sha256"]]}  # type: ignore[index]
+    return {**view, "log_excerpt": texts[excerpt["sha256"]]} if is_lifted(excerpt) else view

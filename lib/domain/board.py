@@ -14,7 +14,7 @@ from lib.domain.archive import Archive
 from lib.domain.board_row import BuildRow, IssueKey, Row, TestRow, in_order
 from lib.domain.report import Fields, Key
 from lib.errors import TooCostly
-from lib.store.indexes import cut
+from lib.store.collection import cut
 from lib.store.port import Body, Scalar, Where
 
 LOADED_AT_ONCE = 300

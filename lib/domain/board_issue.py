@@ -12,7 +12,7 @@ from lib.domain.archive import KEYS_AT_ONCE
 from lib.domain.board import Board, same
 from lib.domain.board_row import IssueKey
 from lib.domain.report import Fields, Key
-from lib.store.indexes import cut
+from lib.store.collection import cut
 from lib.store.port import Body, Where
 
 LOOKED_AT_ONCE = 10

@@ -15,7 +15,11 @@ from lib.messaging.port import Message
 from lib.store.port import Body, Event
 
 NODE_CHANNEL = "node"
-RESERVED = frozenset(("kcidb", "kcidb-ready"))
+MERGED_CHANNEL = "kcidb"
+"""Tells which of KCIDB's reports changed (`merger`)."""
+READY_CHANNEL = "kcidb-ready"
+"""Tells what became ready for whom (`firing`)."""
+RESERVED = frozenset((MERGED_CHANNEL, READY_CHANNEL))
 """Channels on which only the hub itself tells: nobody shall make it look at what did not change, or others believe that
 something became ready."""
 TYPE_DEFAULT = "api.kernelci.org"

@@ -40,8 +40,8 @@ class Span:
     def where(self) -> tuple[Where, ...]:
         """The conditions on each kind."""
         origin = "conflicted" if self.is_conflicted else "origin"
-        asked = ((origin, "==", self.origin), (ORDER, ">=", self.after), (ORDER, "<", self.until))
-        return tuple(Where(field, op, value) for field, op, value in asked if value is not None)  # type: ignore[arg-type]
+        asked = (Where(origin, "==", self.origin), Where(ORDER, ">=", self.after), Where(ORDER, "<", self.until))
+        return tuple(where for where in asked if where.value is not None)
 
 
 class Part(NamedTuple):

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lib.domain.archive import CHILDREN, CURSOR_WORDS, Archive, check_cursor, children_where, is_child, parents_of
+from lib.domain.archive import CURSOR_WORDS, Archive, check_cursor, children_where
 from lib.domain.report import KINDS, Key, key_of
+from lib.domain.report_link import CHILDREN, is_child, parents_of
 from lib.errors import Invalid, TooCostly
 from lib.store.port import Body, Doc, Scan
 

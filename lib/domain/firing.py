@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from lib.clock import stamp
 from lib.domain.canonical import digest
 from lib.domain.delivery import prepare
-from lib.domain.event import News, body_of
+from lib.domain.event import READY_CHANNEL, News, body_of
 from lib.domain.ledger import Ledger
 from lib.domain.readiness import Outcome, Report
 from lib.domain.report_path import value_at
@@ -27,7 +27,6 @@ from lib.store.port import Body, Doc, Store, Tx
 
 log = logging.getLogger(__name__)
 
-CHANNEL = "kcidb-ready"
 TYPE = "org.kernelci.kcidb.ready.v1"
 FIRED_AT_ONCE = 100
 """Most firings of one transaction: three or four writes each."""
@@ -126,7 +125,7 @@ class Firing:
         if is_correction:
             id = hashlib.sha256(f"{id}\0{digest(finding.verdict)}".encode()).hexdigest()
         data = _data(finding, is_correction=is_correction)
-        return News(CHANNEL, id, body_of(data, owner=finding.watch.user, source=self.source, type=TYPE))
+        return News(READY_CHANNEL, id, body_of(data, owner=finding.watch.user, source=self.source, type=TYPE))
 
 
 def _is_news(finding: Finding, known: Doc | None) -> bool:

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from lib.auth.port import Auth, Visitors
 from lib.clock import Clock
-from lib.domain import firing, merger
 from lib.domain.access import ANY_ORIGIN
 from lib.domain.account import Accounts
 from lib.domain.agenda import Agenda
@@ -17,8 +16,10 @@ from lib.domain.board import Board
 from lib.domain.catalog import Catalog
 from lib.domain.clockwork import Clockwork
 from lib.domain.delivery import Deliveries
+from lib.domain.event import MERGED_CHANNEL, READY_CHANNEL
 from lib.domain.export import Exports
 from lib.domain.family import Families
+from lib.domain.firing import Firing
 from lib.domain.inspection import Inspector
 from lib.domain.intake import Decode, Intake
 from lib.domain.item import Items
@@ -116,11 +117,11 @@ class Hub:
         self.agenda = Agenda(store)
         self.watches = Watches(store, self.agenda, ids, courier, has_post=post is not None)
         self.inspector = Inspector(store, self.archive, self.agenda, policy.query_docs_max)
-        told = firing.Firing(store, ledger, policy.source)
+        told = Firing(store, ledger, policy.source)
         watchman = Watchman(store, self.archive, self.watches, self.agenda, told)
         deliveries = Deliveries(store, self.watches, self.accounts, clock, post, courier)
-        self.watchman = Patrol(watchman.run, merger.CHANNEL, bus, clock)
-        self.deliveries = Patrol(deliveries.run, firing.CHANNEL, bus, clock)
+        self.watchman = Patrol(watchman.run, MERGED_CHANNEL, bus, clock)
+        self.deliveries = Patrol(deliveries.run, READY_CHANNEL, bus, clock)
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)
 
     def board(self) -> Board:

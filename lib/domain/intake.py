@@ -18,11 +18,11 @@ from lib.domain import submission as rules
 from lib.domain.access import Actor, may_submit
 from lib.domain.event import News
 from lib.domain.ledger import Ledger
-from lib.domain.merger import Merger, Outcome, Piece, make_piece, news_of, submitted
-from lib.domain.report import COLLECTION, Fields, Key
+from lib.domain.merger import Merger, Outcome, load_reports, make_piece, news_of
+from lib.domain.report import Fields, Key, absorb
 from lib.domain.report_order import is_same
 from lib.domain.report_size import check_sizes, size_of
-from lib.domain.sent import Copy, Sent
+from lib.domain.sent import Copy, Document, Sent
 from lib.domain.submission import FAILED, MERGED, PARTS, PENDING, SUBMISSIONS, Submission
 from lib.errors import Forbidden, Malformed, TooLarge, Unavailable
 from lib.store.port import Body, Scan, Store, Tx, Where
@@ -97,9 +97,15 @@ class Intake:
     def text(self, id: str) -> bytes | None:
         """The text of a submission, as it was sent."""
         doc = self.store.load(SUBMISSIONS, id)
-        return None if doc is None else self._unpack(id, doc.body)
+        return None if doc is None else load_text(self.store, doc.body)
 
-    def repeat(self, id: str, actor: Actor, *, is_partial: bool) -> Receipt | None:
+    def take(self, document: Document, sender: Sender, now: datetime, *, is_partial: bool = False) -> Receipt:
+        """Keep a submission and merge it; one that was merged before is not even decoded. Raises as `submit` does,
+        and Malformed for what is wrong with it."""
+        known = self._repeat(document.id, sender.actor, is_partial)
+        return known or self.submit(document.decode(is_partial), document.raw, sender, now)
+
+    def _repeat(self, id: str, actor: Actor, is_partial: bool) -> Receipt | None:
         """The receipt of a submission that was merged before; None when there is anything left to do, or to check."""
         known = self.load(id)
         if known is None or known.state != MERGED or (known.is_partial and not is_partial):
@@ -131,33 +137,26 @@ class Intake:
         if not is_duplicate:
             try:
                 submission = self._go_on(submission, sent, now)
-            except Unavailable as error:
-                # It is kept, and the sweep goes on with it.
-                log.warning("submission %s is left to the sweep: %s", submission.id, error)
+            except TooLarge:
+                raise  # which its sender can mend
+            except Exception as error:
+                # It is kept, and the sweep goes on with it; whoever is told otherwise sends it again.
+                log.error("submission %s is left to the sweep: %r", submission.id, error)
         return Receipt(submission, is_duplicate, sent.warnings)
 
     def foresee(self, sent: Sent, now: datetime) -> list[Foreseen]:
         """What would change if the submission were made now; reads, and writes nothing."""
-        piece, join = make_piece(sent.copies), submitted(sent.id, stamp(now))
-        before = self._reports(piece)
+        piece, at = make_piece(sent.copies), stamp(now)
+        before = {key: None if doc is None else doc.body for key, doc in load_reports(self.store, piece).items()}
         after = dict(before)
         for item in piece.items:
-            after[item.store_key] = join(item.key.kind, after[item.store_key], item.fields)
+            after[item.store_key] = absorb(item.key.kind, after[item.store_key], item.fields, sent.id, at)
         keys = {item.store_key: item.key for item in piece.items}
         return [
             Foreseen(keys[k], old is None, _differences(old["object"] if old else {}, new["object"]))
             for k, new in after.items()
             if new is not None and ((old := before[k]) is None or not is_same(old["object"], new["object"]))
         ]
-
-    def _reports(self, piece: Piece) -> dict[str, Body | None]:
-        """The stored reports that a piece is about, by their keys in the store."""
-        found: dict[str, Body | None] = {}
-        for kind in dict.fromkeys(item.key.kind for item in piece.items):
-            keys = list(dict.fromkeys(item.store_key for item in piece.items if item.key.kind == kind))
-            docs = self.store.load_many(COLLECTION[kind], keys)
-            found |= {key: None if doc is None else doc.body for key, doc in zip(keys, docs, strict=True)}
-        return found
 
     def fail(self, id: str, raw: bytes, error: Malformed | Forbidden, sender: Sender, now: datetime) -> Submission:
         """Keep a submission that can never be merged, with the reasons, where its sender can ask for them."""
@@ -198,7 +197,7 @@ class Intake:
         if record.state != PENDING:
             return record
         try:
-            sent = self.decode(self._unpack(id, doc.body), record.is_partial)
+            sent = self.decode(load_text(self.store, doc.body), record.is_partial)
         except Malformed as error:
             return self._set(record, state=FAILED, errors=error.problems[:ERRORS_KEPT], error_count=error.count)
         return self._go_on(record, sent, now)
@@ -238,7 +237,7 @@ class Intake:
             if before is not None and before.state == MERGED:
                 return (before, True), []
             received_at = before.received_at if before is not None and before.state != FAILED else record.received_at
-            outcome = self.merger.merge(tx, piece, submitted(record.id, received_at), at)
+            outcome = self.merger.merge(tx, piece, record.id, received_at, at)
             merged = replace(
                 record, state=MERGED, received_at=received_at, merged_at=at, done=len(piece.items),
                 results=outcome.counts(),
@@ -295,7 +294,7 @@ class Intake:
             before = rules.from_body(record.id, doc.body)
             if before.state != PENDING or before.done != record.done:
                 return before, []  # somebody else went on meanwhile
-            outcome = self.merger.merge(tx, piece, submitted(record.id, before.received_at), at)
+            outcome = self.merger.merge(tx, piece, record.id, before.received_at, at)
             results = {name: before.results.get(name, 0) + n for name, n in outcome.counts().items()}
             after = replace(before, done=before.done + len(copies), results=results)
             if after.done >= total:
@@ -339,10 +338,6 @@ class Intake:
 
             self.store.transact(work)
 
-    def _unpack(self, id: str, body: Mapping[str, Any]) -> bytes:
-        parts = self.store.load_many(PARTS, rules.part_keys(body)) if "parts" in body else []
-        return rules.unpack(body, [doc.body["packed"] for doc in parts if doc is not None])
-
     def _set(self, record: Submission, **changes: Any) -> Submission:
         """Change the record of a submission."""
 
@@ -354,6 +349,12 @@ class Intake:
             return after
 
         return self.store.transact(work)
+
+
+def load_text(store: Store, body: Body) -> bytes:
+    """The text of a submission from its record, as it was sent."""
+    parts = store.load_many(PARTS, rules.part_keys(body)) if "parts" in body else []
+    return rules.unpack(body, [doc.body["packed"] for doc in parts if doc is not None])
 
 
 def _differences(before: Fields, after: Fields) -> dict[str, dict[str, Any]]:

@@ -14,9 +14,10 @@ from typing import NamedTuple
 from lib.domain.kcidb_view import ID_DIGITS, NODE_KIND, REVISION, SUBMITTER, Family, view_of
 from lib.domain.query import Filter, Query, matches
 from lib.domain.report import COLLECTION, KINDS, Fields, Key, is_projected_only
+from lib.domain.report_link import LINKS
 from lib.domain.search import Found
 from lib.errors import Invalid, TooCostly
-from lib.store.indexes import cut
+from lib.store.collection import cut
 from lib.store.port import IN_VALUES_MAX, Body, Doc, Scan, Store, Where, decode_cursor, encode_cursor
 
 PAGE_DOCS = 200
@@ -26,7 +27,7 @@ IDS_MAX = 100
 INDEXED_CHARS_MAX = 200
 """A longer text may not be indexed whole."""
 ALONE = Where("alone", "==", None)
-PARENTS: Mapping[str, tuple[str, str]] = {"builds": ("checkouts", "checkout_id"), "tests": ("builds", "build_id")}
+PARENTS: Mapping[str, tuple[str, str]] = {kind: next(iter(LINKS[kind].items())) for kind in ("builds", "tests")}
 """Of a kind, the kind above it and the field that names it."""
 REVISION_FIELDS: Mapping[str, str] = {
     f"data.kernel_revision.{name}": REVISION[name] for name in ("tree", "url", "branch", "commit")

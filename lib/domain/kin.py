@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from lib.domain.archive import Archive
-from lib.domain.purpose import LINKS
 from lib.domain.readiness import Report
 from lib.domain.report import Key
+from lib.domain.report_link import parents_of
 from lib.store.port import Body
 
 PARENTS_MAX = 20_000
@@ -43,7 +43,7 @@ class ArchiveKin:
     def prepare(self, reports: Sequence[Report]) -> None:
         """Read what is above these reports, level by level, each level in one go."""
         while reports:
-            keys = dict.fromkeys(key for report in reports for key in parents_of(report))
+            keys = dict.fromkeys(key for report in reports for key in parents_of(report.kind, report.fields))
             self._load([key for key in keys if key not in self._known])
             reports = [found for key in keys if (found := self.parent(key)) is not None]
 
@@ -54,10 +54,3 @@ class ArchiveKin:
             some = [key for key in keys if key.kind == kind]
             for key, body in zip(some, self._archive.load_many(some), strict=True):
                 self._known[key] = None if body is None else report_of(kind, body)
-
-
-def parents_of(report: Report) -> Iterator[Key]:
-    """The keys of what is right above a report, as far as it names it."""
-    for kind, field in LINKS[report.kind].items():
-        if (id := report.fields.get(field)) is not None:
-            yield Key(kind, id, report.fields["issue_version"] if kind == "issues" else None)

@@ -148,7 +148,11 @@ class Manifests:
             # What becomes of a node that changed since it was planned is decided by its revision.
             body = {"nodes": [[d.key, d.rev - 1, d.body] for d in part], "expires_at": stamp(now + KEPT)}
             key = _part_key(id, count - 1)
-            self.store.transact(lambda tx, key=key, body=body: tx.create("manifest_part", key, body))  # type: ignore[misc]
+
+            def work(tx: Tx, key: str = key, body: Body = body) -> None:
+                tx.create("manifest_part", key, body)
+
+            self.store.transact(work)
         return count
 
     def _cut(self, docs: Sequence[Doc]) -> Iterator[list[Doc]]:

@@ -1,30 +1,25 @@
 """The merger: reads the reports that some copies are of, joins them, and writes what changed, in one transaction.
 
-Who merges (submissions, nodes, a rebuild) says where the copies come from; what they make of a report is `report.py`.
+Who merges (the intake, a rebuild) says where the copies come from; what they make of a report is `report.py`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from lib.domain.canonical import digest
-from lib.domain.event import News, body_of
-from lib.domain.report import COLLECTION, Fields, Key, absorb, is_lifted, lift
+from lib.domain.event import MERGED_CHANNEL, News, body_of
+from lib.domain.report import COLLECTION, Fields, Key, absorb, lift
 from lib.domain.report_order import is_same
 from lib.domain.sent import Copy
-from lib.store.port import Body, Doc, Tx
+from lib.store.port import Body, Doc, Store, Tx
 
-CHANNEL = "kcidb"
-"""The log's channel that tells what was merged."""
 MERGED_TYPE = "org.kernelci.kcidb.merged.v1"
 EXCERPT = "excerpt"
 EXCERPTS_KNOWN_MAX = 50_000
-
-Join = Callable[[str, Body | None, Fields], Body]
-"""The report of a kind after one more copy; the very same body when nothing changes."""
 
 
 class Item(NamedTuple):
@@ -82,13 +77,13 @@ class Merger:
 
     known: dict[str, None] = field(default_factory=dict)
 
-    def merge(self, tx: Tx, piece: Piece, join: Join, changed_at: str) -> Outcome:
-        """Join a piece into the reports; the transaction has written nothing yet."""
+    def merge(self, tx: Tx, piece: Piece, source: str, received_at: str, changed_at: str) -> Outcome:
+        """Join a piece of the submission `source` into the reports; the transaction has written nothing yet."""
         reports, missing = self._read(tx, piece)
         joined: dict[str, tuple[Item, Body | None]] = {}
         for item in piece.items:
             body = joined[item.store_key][1] if item.store_key in joined else _body(reports[item.store_key])
-            joined[item.store_key] = (item, join(item.key.kind, body, item.fields))
+            joined[item.store_key] = (item, absorb(item.key.kind, body, item.fields, source, received_at))
         outcome = Outcome()
         for store_key, (item, body) in joined.items():
             assert body is not None
@@ -105,13 +100,7 @@ class Merger:
 
     def _read(self, tx: Tx, piece: Piece) -> tuple[dict[str, Doc | None], list[str]]:
         """The reports by their keys in the store, and the excerpts that are not stored."""
-        keys: dict[str, dict[str, None]] = {}
-        for item in piece.items:
-            keys.setdefault(item.key.kind, {})[item.store_key] = None
-        reports: dict[str, Doc | None] = {}
-        for kind, wanted in keys.items():
-            names = list(wanted)
-            reports.update(zip(names, tx.load_many(COLLECTION[kind], names), strict=True))
+        reports = load_reports(tx, piece)
         asked = [excerpt for excerpt in piece.excerpts if excerpt not in self.known]
         stored = tx.load_many(EXCERPT, asked) if asked else []
         return reports, [excerpt for excerpt, doc in zip(asked, stored, strict=True) if doc is None]
@@ -136,9 +125,16 @@ class Merger:
         outcome.changes.append(change)
 
 
-def submitted(source: str, at: str) -> Join:
-    """How a copy of a submission joins, which was received at an instant."""
-    return lambda kind, body, fields: absorb(kind, body, fields, source, at)
+def load_reports(reader: Store | Tx, piece: Piece) -> dict[str, Doc | None]:
+    """The stored reports that a piece is about, by their keys in the store."""
+    keys: dict[str, dict[str, None]] = {}
+    for item in piece.items:
+        keys.setdefault(item.key.kind, {})[item.store_key] = None
+    reports: dict[str, Doc | None] = {}
+    for kind, wanted in keys.items():
+        names = list(wanted)
+        reports.update(zip(names, reader.load_many(COLLECTION[kind], names), strict=True))
+    return reports
 
 
 def news_of(source: str, data: dict[str, Any], changes: Sequence[Change], *, owner: str | None, origin: str) -> News:
@@ -149,7 +145,7 @@ def news_of(source: str, data: dict[str, Any], changes: Sequence[Change], *, own
         whole.update(f"\0{change.store_key}{change.digest}".encode())
     objects = [_told(change) for change in changes]
     body = body_of({"op": "merged", **data, "objects": objects}, owner=owner, source=origin, type=MERGED_TYPE)
-    return News(CHANNEL, whole.hexdigest(), body)
+    return News(MERGED_CHANNEL, whole.hexdigest(), body)
 
 
 def _told(change: Change) -> dict[str, Any]:
@@ -161,9 +157,3 @@ def _told(change: Change) -> dict[str, Any]:
 
 def _body(doc: Doc | None) -> Body | None:
     return None if doc is None else doc.body
-
-
-def excerpt_of(fields: Fields) -> str | None:
-    """The digest of the excerpt that a view refers to."""
-    excerpt = fields.get("log_excerpt")
-    return excerpt["sha256"] if is_lifted(excerpt) else None  # type: ignore[index]

@@ -18,7 +18,6 @@ from typing import NamedTuple
 from lib.domain.backlog import PAGE_NODES, Backlog, task
 from lib.domain.event import NODE_CHANNEL, News
 from lib.domain.ledger import Ledger
-from lib.domain.merger import Merger
 from lib.domain.projection_batch import Batch, read_batch
 from lib.domain.projection_report import Change, Overtaken, compare, fold, news_of, write
 from lib.errors import BLAMELESS, FAULTS, Exists
@@ -71,11 +70,7 @@ class Projector:
             self._advance(events[-1].seq)
         return changed + self.backlog.work(now, most)
 
-    def rebuild(self, now: datetime) -> int:
-        """Project all nodes; gives how many reports changed, none when all were true."""
-        return sum(self.tell(docs, now) for docs in self._pages())
-
-    def contribute(self, scratch: Store, merger: Merger) -> int:
+    def contribute(self, scratch: Store) -> int:
         """Put what all nodes tell into a store that holds what submissions do (`rebuild`); gives how many nodes."""
         count = 0
         for docs in self._pages():

@@ -16,15 +16,6 @@ from lib.domain.report_order import VERDICTS
 VERDICT: Mapping[str, str] = {kind: field for kind, (field, _) in VERDICTS.items() if field}
 """The field of a kind that says how it went."""
 
-LINKS: Mapping[str, Mapping[str, str]] = {
-    "checkouts": {},
-    "builds": {"checkouts": "checkout_id"},
-    "tests": {"builds": "build_id"},
-    "issues": {},
-    "incidents": {"issues": "issue_id", "builds": "build_id", "tests": "test_id"},
-}
-"""Of each kind, the kinds right above it and the field that names the one."""
-
 ROUTES: Mapping[tuple[str, str], tuple[tuple[str, ...], ...]] = {
     ("builds", "checkouts"): (("checkouts",),),
     ("tests", "builds"): (("builds",),),

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import re2
 
 from lib.errors import Invalid
-from lib.store import indexes
+from lib.store.collection import TEXT_BYTES_MAX, Collection, Field, Type, cut, missing
 from lib.store.port import (
     IN_VALUES_MAX,
     Where,
@@ -26,7 +26,7 @@ RANGES: Mapping[str, Literal["<", "<=", ">", ">="]] = {"lt": "<", "lte": "<=", "
 
 REGEX_CHARS_MAX = 500
 # A promoted text this short was not cut, so the index alone decides.
-_EXACT_BYTES = indexes.TEXT_BYTES_MAX - 4
+_EXACT_BYTES = TEXT_BYTES_MAX - 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ _TESTS: Mapping[str, Any] = {
 }
 
 
-def plan(collection: indexes.Collection, filters: Sequence[Filter], order: str) -> Plan:
+def plan(collection: Collection, filters: Sequence[Filter], order: str) -> Plan:
     """Split filters into conditions that declared shapes serve in this order, and the rest."""
     by_path = {f.path: f for f in collection.fields}
     equal: list[tuple[Where, Filter | None]] = []
@@ -174,7 +174,7 @@ def plan(collection: indexes.Collection, filters: Sequence[Filter], order: str) 
     return Plan((*(w for w, _ in equal), *(w for w, _ in ranges if w.field in served)), tuple(residual))
 
 
-def _is_beyond(collection: indexes.Collection, where: Where, chosen: Sequence[Where], order: str) -> bool:
+def _is_beyond(collection: Collection, where: Where, chosen: Sequence[Where], order: str) -> bool:
     """Whether an equality cannot join the chosen ones: a second `contains`, too many values, or no shape of this order
     has its field."""
     if where.op in RANGES.values():
@@ -183,49 +183,49 @@ def _is_beyond(collection: indexes.Collection, where: Where, chosen: Sequence[Wh
         return True
     if where.op == "in" and combinations_of((*chosen, where)) > IN_VALUES_MAX:
         return True
-    return bool(order) and indexes.missing(collection, frozenset((where.field,)), frozenset(), order) is not None
+    return bool(order) and missing(collection, frozenset((where.field,)), frozenset(), order) is not None
 
 
-def _where(by_path: Mapping[str, indexes.Field], f: Filter) -> Where | None:
+def _where(by_path: Mapping[str, Field], f: Filter) -> Where | None:
     """The indexed condition a filter implies, if any."""
     declared = by_path.get(f.path)
     if declared is None:
         head = f.path.partition(".")[0] + ".*"
         declared = by_path.get(head)
         implied = declared is not None and f.op == "eq" and isinstance(f.value, str)
-        return Where(declared.name, "contains", indexes.cut(f.value)) if declared and implied else None
+        return Where(declared.name, "contains", cut(f.value)) if declared and implied else None
     if f.op in RANGES:
-        ordered = declared.type in (indexes.Type.INSTANT, indexes.Type.INT)
+        ordered = declared.type in (Type.INSTANT, Type.INT)
         is_range = ordered and f.value is not None and _fits(declared, f.value)
         return Where(declared.name, RANGES[f.op], f.value) if is_range else None
     if f.op == "eq":
-        if declared.type is indexes.Type.TEXTS:
-            return Where(declared.name, "contains", indexes.cut(f.value)) if isinstance(f.value, str) else None
+        if declared.type is Type.TEXTS:
+            return Where(declared.name, "contains", cut(f.value)) if isinstance(f.value, str) else None
         return Where(declared.name, "==", _indexed(declared, f.value)) if _fits(declared, f.value) else None
     if f.op == "in" and _is_indexable(declared, f.value):
         return Where(declared.name, "in", tuple(_indexed(declared, v) for v in f.value))
     return None
 
 
-def _is_indexable(declared: indexes.Field, values: Sequence[Any]) -> bool:
+def _is_indexable(declared: Field, values: Sequence[Any]) -> bool:
     fits = all(v is not None and _fits(declared, v) for v in values)
-    return fits and declared.type is not indexes.Type.TEXTS and 1 <= len(values) <= IN_VALUES_MAX
+    return fits and declared.type is not Type.TEXTS and 1 <= len(values) <= IN_VALUES_MAX
 
 
 _PYTHON = {
-    indexes.Type.TEXT: str,
-    indexes.Type.INSTANT: str,
-    indexes.Type.INT: int,
-    indexes.Type.BOOL: bool,
+    Type.TEXT: str,
+    Type.INSTANT: str,
+    Type.INT: int,
+    Type.BOOL: bool,
 }
 
 
-def _fits(declared: indexes.Field, value: Any) -> bool:
+def _fits(declared: Field, value: Any) -> bool:
     return value is None or type(value) is _PYTHON.get(declared.type)
 
 
-def _indexed(declared: indexes.Field, value: Any) -> Any:
-    return indexes.cut(value) if declared.type is indexes.Type.TEXT and value is not None else value
+def _indexed(declared: Field, value: Any) -> Any:
+    return cut(value) if declared.type is Type.TEXT and value is not None else value
 
 
 def _is_exact(where: Where, f: Filter) -> bool:
@@ -237,12 +237,12 @@ def _is_exact(where: Where, f: Filter) -> bool:
 
 
 def _served_ranges(
-    collection: indexes.Collection, equal: frozenset[str], ranges: list[tuple[Where, Filter]], order: str
+    collection: Collection, equal: frozenset[str], ranges: list[tuple[Where, Filter]], order: str
 ) -> frozenset[str]:
     """The largest set of range fields that declared shapes serve beside the equalities."""
     names = sorted({w.field for w, _ in ranges})
     for size in range(len(names), 0, -1):
         for chosen in combinations(names, size):
-            if indexes.missing(collection, equal, frozenset(chosen), order) is None:
+            if missing(collection, equal, frozenset(chosen), order) is None:
                 return frozenset(chosen)
     return frozenset()

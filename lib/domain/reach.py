@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lib.domain.archive import CHILDREN
 from lib.domain.purpose import Catalog, looks_above, looks_below
 from lib.domain.report import KINDS
+from lib.domain.report_link import CHILDREN
 from lib.domain.watch import Standing
 
 

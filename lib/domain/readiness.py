@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, Protocol
 
 from lib.clock import stamp, unstamp
 from lib.domain.purpose import (
-    LINKS,
     ROUTES,
     SELF,
     VERDICT,
@@ -30,7 +29,8 @@ from lib.domain.purpose import (
     is_judging,
     looks_below,
 )
-from lib.domain.report import SINGULAR, Fields, Key
+from lib.domain.report import SINGULAR, Fields, Key, key_of
+from lib.domain.report_link import LINKS
 from lib.domain.report_path import is_among, value_at
 
 CHILDREN_MAX = 100_000
@@ -47,7 +47,7 @@ class Report(NamedTuple):
 
     @property
     def key(self) -> Key:
-        return Key(self.kind, self.fields["id"], self.fields["version"] if self.kind == "issues" else None)
+        return key_of(self.kind, self.fields)
 
 
 class Kin(Protocol):

@@ -11,19 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lib.domain import submission as rules
 from lib.domain.canonical import canonical
-from lib.domain.intake import PIECE_COPIES_NEAR, Decode
-from lib.domain.merger import EXCERPT, Merger, make_piece, submitted
+from lib.domain.intake import PIECE_COPIES_NEAR, Decode, load_text
+from lib.domain.merger import EXCERPT, Merger, Piece, make_piece
 from lib.domain.report import COLLECTION, KINDS
 from lib.domain.sent import Copy
-from lib.domain.submission import MERGED, PARTS, SUBMISSIONS
+from lib.domain.submission import MERGED, SUBMISSIONS
 from lib.store.port import Body, Doc, Scan, Store, Tx
 
 PAGE_DOCS = 200
 MENDS_AT_ONCE = 100
 
-Contribute = Callable[[Store, Merger], int]
+Contribute = Callable[[Store], int]
 """Puts into a store what reports hold beside the submissions; gives how many records it was made from."""
 
 
@@ -50,7 +49,7 @@ class Rebuild:
     store: Store
     scratch: Store
     decode: Decode
-    contribute: Contribute = lambda store, merger: 0
+    contribute: Contribute = lambda store: 0
     collections: Sequence[str] = (*(COLLECTION[kind] for kind in KINDS), EXCERPT)
 
     def replay(self) -> int:
@@ -59,17 +58,16 @@ class Rebuild:
         merger, count = Merger(), 0
         for doc in _all(self.store, SUBMISSIONS):
             if doc.body["state"] == MERGED:
-                sent = self.decode(self._text(doc), doc.body["is_partial"])
+                sent = self.decode(load_text(self.store, doc.body), doc.body["is_partial"])
                 self._merge(merger, doc.key, doc.body["received_at"], sent.copies)
                 count += 1
-        self.contribute(self.scratch, merger)
+        self.contribute(self.scratch)
         return count
 
     def compare(self) -> Iterator[Difference]:
         """What differs, collection by collection, in the order of the keys."""
         for name in self.collections:
-            for stored, made in _pairs(_all(self.store, name), _all(self.scratch, name)):
-                key = (stored or made).key  # type: ignore[union-attr]
+            for key, stored, made in _pairs(_all(self.store, name), _all(self.scratch, name)):
                 if made is None and name == EXCERPT:
                     continue  # nobody refers to it, but a process may hold it for stored
                 if stored is None or made is None or _content(stored) != _content(made):
@@ -97,12 +95,12 @@ class Rebuild:
     def _merge(self, merger: Merger, id: str, received_at: str, copies: Sequence[Copy]) -> None:
         for at in range(0, len(copies), PIECE_COPIES_NEAR):
             piece = make_piece(copies[at : at + PIECE_COPIES_NEAR])
-            self.scratch.transact(lambda tx, piece=piece: merger.merge(tx, piece, submitted(id, received_at), ""))  # type: ignore[misc]
-            merger.remember(piece)
 
-    def _text(self, doc: Doc) -> bytes:
-        parts = self.store.load_many(PARTS, rules.part_keys(doc.body)) if "parts" in doc.body else []
-        return rules.unpack(doc.body, [part.body["packed"] for part in parts if part is not None])
+            def work(tx: Tx, piece: Piece = piece) -> None:
+                merger.merge(tx, piece, id, received_at, "")
+
+            self.scratch.transact(work)
+            merger.remember(piece)
 
 
 def _all(store: Store, collection: str) -> Iterator[Doc]:
@@ -116,19 +114,15 @@ def _all(store: Store, collection: str) -> Iterator[Doc]:
             return
 
 
-def _pairs(left: Iterator[Doc], right: Iterator[Doc]) -> Iterator[tuple[Doc | None, Doc | None]]:
+def _pairs(left: Iterator[Doc], right: Iterator[Doc]) -> Iterator[tuple[str, Doc | None, Doc | None]]:
     """The documents of two ordered streams, those of one key together."""
     a, b = next(left, None), next(right, None)
     while a is not None or b is not None:
-        if b is None or (a is not None and a.key < b.key):
-            yield a, None
-            a = next(left, None)
-        elif a is None or b.key < a.key:
-            yield None, b
-            b = next(right, None)
-        else:
-            yield a, b
-            a, b = next(left, None), next(right, None)
+        key = min(doc.key for doc in (a, b) if doc is not None)
+        ours, theirs = (doc if doc is not None and doc.key == key else None for doc in (a, b))
+        yield key, ours, theirs
+        a = next(left, None) if ours is not None else a
+        b = next(right, None) if theirs is not None else b
 
 
 def _body(doc: Doc | None) -> Body | None:

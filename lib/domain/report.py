@@ -22,18 +22,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from lib.domain.canonical import canonical
-from lib.domain.report_join import grow, of_copy, open_state
-from lib.domain.report_node import Told, is_projected_only, split, unite
+from lib.domain.report_join import grow, of_copy
+from lib.domain.report_node import is_projected_only, split, unite
 from lib.domain.report_order import HEAD_BYTES, rank_of, verdict_of
 from lib.domain.report_view import Conflict, Cut, conflicts, provenance, union_misc
 from lib.store.port import Body
 
 __all__ = [
     "COLLECTION", "EXCERPT_CHARS_INLINE", "KINDS", "SINGULAR", "Body", "Conflict", "Cut", "Fields", "Key", "absorb",
-    "conflicts", "is_lifted", "is_projected_only", "join", "key_of", "lift", "project", "provenance", "union_misc",
+    "conflicts", "is_lifted", "is_projected_only", "key_of", "lift", "provenance", "union_misc",
 ]  # fmt: skip
 
 KINDS = ("checkouts", "builds", "tests", "issues", "incidents")
@@ -73,7 +73,7 @@ def key_of(kind: str, fields: Mapping[str, Any]) -> Key:
     return Key(kind, fields["id"], fields["version"] if kind == "issues" else None)
 
 
-def is_lifted(value: object) -> bool:
+def is_lifted(value: object) -> TypeGuard[dict[str, Any]]:
     """Whether a `log_excerpt` is a reference `{"sha256", "chars", "head"}` to the collection `excerpt`: digest of its
     canonical JSON, its length in characters, and the first 256 bytes of that JSON, as Latin-1."""
     return isinstance(value, dict)
@@ -104,28 +104,3 @@ def absorb(kind: str, body: Body | None, fields: Fields, source: str, at: str, *
     base, told = split(body)
     grown = absorb(kind, base, fields, source, at, rank=rank)
     return body if grown is base else unite(kind, grown, told)
-
-
-def join(kind: str, a: Body, b: Body) -> Body:
-    """The report that knows what both know; `a` itself when that knows all. `absorb` is the join with one copy."""
-    if "node" not in a and "node" not in b:
-        return grow(kind, a, open_state(kind, b))
-    (base, told), (other, also_told) = split(a), split(b)
-    joined = join(kind, base, other) if base and other else base or other
-    newest = max(filter(None, (told, also_told)), key=Told.age)
-    return a if joined is base and newest is told else unite(kind, joined, newest)
-
-
-def project(kind: str, body: Body | None, fields: Fields, node_id: str, rev: int, at: str) -> Body:
-    """A report that a node of the hub tells of as well, at its `rev`; the same object when that is no news. `fields`
-    are in normal form and lifted.
-
-    What the newest rev tells, with that rev for its rank, stands for all that nodes told before: of several nodes the
-    one of the greatest rev counts, then that of the greatest id. `at` (canonical text) counts while the node alone
-    tells of the report.
-    """
-    base, told = (None, None) if body is None else split(body)
-    newest = Told(rev, node_id, fields, at)
-    if body is not None and told is not None and told.age() >= newest.age():
-        return body
-    return unite(kind, base, newest)

@@ -21,10 +21,6 @@ class Told(NamedTuple):
     fields: dict[str, Any]
     at: str
 
-    def age(self) -> tuple[int, str]:
-        """The newest has the greatest."""
-        return self.rev, self.id
-
 
 def is_projected_only(body: Body) -> bool:
     """Whether a node alone tells of a report."""

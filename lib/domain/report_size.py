@@ -46,7 +46,7 @@ def check_sizes(copies: Sequence[Copy], whole_bytes: int) -> None:
     """Refuse what no report could hold; nothing is larger than its submission."""
     if whole_bytes <= _ALWAYS_RIGHT:
         return
-    problems: list[dict[str, object]] = [
+    problems: list[dict[str, Any]] = [
         {
             "pointer": f"/{copy.key.kind}", "object": copy.key.id, "rule": "size", "got": f"{excess.bytes} bytes",
             "hint": "put what is long into files and name them in output_files",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from lib.clock import stamp
-from lib.store.indexes import COLLECTIONS, Ttl
+from lib.store.collection import Ttl
+from lib.store.indexes import COLLECTIONS
 from lib.store.port import WRITES_MAX, Scan, Store, Tx, Where
 
 BATCHES_MAX = 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from lib.domain.report import Fields, Key
@@ -31,3 +32,12 @@ class Sent(NamedTuple):
     warnings: tuple[str, ...] = ()
     faults: tuple[dict[str, Any], ...] = ()
     fault_count: int = 0
+
+
+class Document(NamedTuple):
+    """A submission's text, and the id that its JSON has. `decode` says what it holds, for those who do not know it yet;
+    told to, it leaves out faulty objects, else raises Malformed for them."""
+
+    raw: bytes
+    id: str
+    decode: Callable[[bool], Sent]

@@ -15,7 +15,7 @@ from typing import Any
 from lib.clock import stamp
 from lib.domain.access import Actor
 from lib.domain.agenda import Agenda
-from lib.domain.merger import CHANNEL
+from lib.domain.event import MERGED_CHANNEL
 from lib.domain.purpose import ROUTES, Purpose
 from lib.domain.purpose_form import read_values
 from lib.domain.readiness import Kin, Missing, Report, climb
@@ -121,7 +121,7 @@ class Watches:
             self.ids.record(now), actor.id, actor.username, purpose.name, filter, action, target, secret,
             actor.is_superuser, stamp(now),
         )  # fmt: skip
-        last = self.store.last(CHANNEL)
+        last = self.store.last(MERGED_CHANNEL)
 
         def work(tx: Tx) -> None:
             cursor = tx.load("cursor", CURSOR)

@@ -17,17 +17,18 @@ from typing import NamedTuple
 
 from lib.domain.agenda import Agenda
 from lib.domain.appointment import Appointments
-from lib.domain.archive import CHILDREN, Archive
+from lib.domain.archive import Archive
+from lib.domain.event import MERGED_CHANNEL
 from lib.domain.firing import Finding, Firing
 from lib.domain.kin import ArchiveKin, report_of
-from lib.domain.merger import CHANNEL
 from lib.domain.purpose import Catalog, is_judging, looks_below
 from lib.domain.reach import DESCENDANTS, Reach, reach_of
 from lib.domain.readiness import Outcome, Report, evaluate, verdict_of
 from lib.domain.report import COLLECTION, KINDS, Key
+from lib.domain.report_link import CHILDREN
 from lib.domain.watch import CURSOR, Standing, Watches
 from lib.errors import BLAMELESS, FAULTS
-from lib.store.indexes import cut
+from lib.store.collection import cut
 from lib.store.port import Doc, Event, Scan, Store, Tx, Where
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class Watchman:
                 told += this.look_below(pages.pop(0), pages)
                 position = cursor.body["position"]
             else:
-                events = self.store.read(CHANNEL, cursor.body["position"], EVENTS_AT_ONCE)
+                events = self.store.read(MERGED_CHANNEL, cursor.body["position"], EVENTS_AT_ONCE)
                 if not events:
                     break
                 changes, position = _changes(events)
@@ -113,8 +114,7 @@ class Watchman:
 def _changes(events: Sequence[Event]) -> tuple[list[Change], int]:
     """The reports that the first of these events tell of, each once, parents first; and the position behind those.
 
-    Anybody may publish to the channel: what is no such event is passed over, and of one no more is believed than that
-    these reports should be looked at.
+    No more is believed of an event than that these reports should be looked at; what is no such event is passed over.
     """
     found: dict[Key, bool] = {}
     position = 0

@@ -19,9 +19,10 @@ import orjson
 
 from lib.clock import unstamp
 from lib.errors import Invalid
+from lib.store.collection import Collection, promote
 from lib.store.firestore_index import EXPIRE_AT, KEY, PART, TODO_AT, composite
 from lib.store.firestore_wire import Fields, decode_fields
-from lib.store.indexes import EVENT, Collection, promote
+from lib.store.indexes import EVENT
 from lib.store.port import BODY_BYTES_MAX, Body, Doc
 
 PART_BYTES = 900_000

@@ -18,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lib.store.indexes import COLLECTIONS, EVENT, Collection, Shape, Type
+from lib.store.collection import Collection, Shape, Type
+from lib.store.indexes import COLLECTIONS, EVENT
 
 KEY = "key"
 """The key of a document, as a field."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lib.store.collection import Collection, Type, missing
 from lib.store.firestore_index import KEY
 from lib.store.firestore_wire import query
-from lib.store.indexes import Collection, Type, missing
 from lib.store.port import Scalar, Scan, Where
 from lib.store.term import INTEGER_MAX, Term, fit_count, fit_cursor, fit_scan, type_of
 

@@ -24,7 +24,8 @@ from typing import TypeVar
 
 from lib.clock import Clock, now
 from lib.errors import Invalid, Unavailable
-from lib.store.indexes import COLLECTIONS, EVENT, Collection
+from lib.store.collection import Collection
+from lib.store.indexes import COLLECTIONS, EVENT
 from lib.store.port import PAGE_DOCS_MAX, Body, Doc, Event, Page, Publish, Scan, Tx, Where
 from lib.store.sqlite_scan import count_sql
 from lib.store.sqlite_schema import Schema, encode_body, prepare

@@ -28,7 +28,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from lib.store.indexes import EVENT, Collection, Type, promote
+from lib.store.collection import Collection, Type, promote
+from lib.store.indexes import EVENT
 from lib.store.port import Body
 from lib.store.sqlite_tally import Tally
 

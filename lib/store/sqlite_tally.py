@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lib.store.indexes import Collection
+from lib.store.collection import Collection
 
 ABSENT = 0
 """Stands for null, which no primary key may hold: tallied fields are texts, so no value is mistaken for it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib.errors import Invalid, Unserved
-from lib.store.indexes import TEXT_BYTES_MAX, Collection, Type, cut, missing
+from lib.store.collection import TEXT_BYTES_MAX, Collection, Type, cut, missing
 from lib.store.port import Op, Scalar, Scan, Where, check_scan, decode_cursor
 
 EQUAL = ("==", "in", "contains")

@@ -3,8 +3,9 @@
 import itertools
 import json
 
+from lib.store.collection import missing
 from lib.store.firestore_index import EVERY, EXPIRE_AT, KEY, OWN, PART, TODO_AT, composite, firestore_indexes
-from lib.store.indexes import COLLECTIONS, EVENT, NODE, missing
+from lib.store.indexes import COLLECTIONS, EVENT, NODE
 
 COMPOSITE_MAX = 1000
 OVERRIDES_MAX = 200

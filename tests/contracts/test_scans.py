@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.errors import Invalid, Unserved
-from lib.store.indexes import EVENT, NODE, missing, promote
+from lib.store.collection import missing, promote
+from lib.store.indexes import EVENT, NODE
 from lib.store.port import Scan, Where
 from tests.contracts.conftest import STORES, Ticking
 

@@ -18,8 +18,9 @@ import pytest
 
 from lib.clock import stamp
 from lib.errors import Exists, Invalid, Unavailable
-from lib.store import indexes, sqlite, sqlite_scan
-from lib.store.indexes import COLLECTIONS, Collection, Field, Shape, Type
+from lib.store import collection, sqlite, sqlite_scan
+from lib.store.collection import Collection, Field, Shape, Type
+from lib.store.indexes import COLLECTIONS
 from lib.store.open import open_store
 from lib.store.port import Scan, Where
 from lib.store.sqlite import SqliteStore
@@ -216,7 +217,7 @@ class TestSchema:
     @pytest.fixture(autouse=True)
     def forget(self, monkeypatch):
         """`promote` remembers collections by name, and here one name has two forms."""
-        monkeypatch.setattr(indexes, "_SOURCES", {})
+        monkeypatch.setattr(collection, "_SOURCES", {})
         yield
 
     def fill(self, store, n):
@@ -233,14 +234,14 @@ class TestSchema:
         old = opened(collections=[self.THING])
         self.fill(old, 2500)
         old.close()
-        monkeypatch.setattr(indexes, "_SOURCES", {})
+        monkeypatch.setattr(collection, "_SOURCES", {})
         new = opened(collections=[self.WIDER])
         assert new.count("thing", (Where("colour", "==", "red"),)) == 2500
         scan = Scan((Where("tags", "contains", "t"),), "received_at", limit=2, skip=2498)
         assert keys(new.find("thing", scan)) == ["k2498", "k2499"]
         assert keys(new.find("thing", Scan((Where("n", ">", 2497),), "n"))) == ["k2498", "k2499"]
         new.close()
-        monkeypatch.setattr(indexes, "_SOURCES", {})
+        monkeypatch.setattr(collection, "_SOURCES", {})
         narrow = opened(collections=[self.THING])
         assert narrow.count("thing", ()) == 2500
         names = {r[0] for r in sqlite3.connect(path).execute("SELECT name FROM sqlite_master")}
@@ -250,7 +251,7 @@ class TestSchema:
         old = opened(collections=[self.WIDER])
         self.fill(old, 3)
         old.close()
-        monkeypatch.setattr(indexes, "_SOURCES", {})
+        monkeypatch.setattr(collection, "_SOURCES", {})
         moved = tuple(replace(f, source="tint") if f.name == "colour" else f for f in self.WIDER.fields)
         new = opened(collections=[replace(self.WIDER, fields=moved)])
         assert new.count("thing", (Where("colour", "==", None),)) == 3

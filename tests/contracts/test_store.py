@@ -9,7 +9,7 @@ import pytest
 
 from lib.clock import stamp
 from lib.errors import Exists, Invalid, Unserved
-from lib.store.indexes import TEXT_BYTES_MAX
+from lib.store.collection import TEXT_BYTES_MAX
 from lib.store.port import (
     BODY_BYTES_MAX,
     IN_VALUES_MAX,

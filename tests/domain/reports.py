@@ -10,8 +10,11 @@ from typing import Any, NamedTuple
 import orjson
 from hypothesis import strategies as st
 
+from lib.domain import report_node
 from lib.domain.canonical import canonical
-from lib.domain.report import Body, Fields, absorb, lift, project
+from lib.domain.report import Body, Fields, absorb, lift
+from lib.domain.report_join import grow, open_state
+from lib.domain.report_node import split, unite
 
 STATUSES = ["SKIP", "MISS", "ERROR", "DONE", "PASS", "FAIL"]
 VERDICTS = {
@@ -122,6 +125,26 @@ def merged(kind: str, told: Sequence[Copy | Told], body: Body | None = None) -> 
         body = reread(body)
     assert body is not None
     return body
+
+
+def project(kind: str, body: Body | None, fields: Fields, node_id: str, rev: int, at: str) -> Body:
+    """A report that a node tells of as well: of several nodes, and of one at several revs, the newest counts."""
+    base, told = (None, None) if body is None else split(body)
+    if body is not None and told is not None and _age(told) >= (rev, node_id):
+        return body
+    return unite(kind, base, report_node.Told(rev, node_id, fields, at))
+
+
+def join(kind: str, a: Body, b: Body) -> Body:
+    """The report that knows what both know; `a` itself when that knows all. `absorb` is the join with one copy."""
+    (base, told), (other, also_told) = split(a), split(b)
+    joined = grow(kind, base, open_state(kind, other)) if base and other else base or other
+    newest = max(filter(None, (told, also_told)), key=_age, default=None)
+    return a if joined is base and newest is told else unite(kind, joined, newest)
+
+
+def _age(told: report_node.Told) -> tuple[int, str]:
+    return told.rev, told.id
 
 
 def reread(value: Any) -> Any:

@@ -13,7 +13,7 @@ from lib.domain.intake import Intake, Sender
 from lib.domain.ledger import Ledger
 from lib.domain.report import COLLECTION, key_of
 from lib.domain.report_size import FIELD_BYTES_MAX
-from lib.domain.sent import Copy, Sent
+from lib.domain.sent import Copy, Document, Sent
 from lib.domain.submission import pack
 from lib.errors import Forbidden, Malformed, Unavailable
 from tests import build
@@ -90,7 +90,6 @@ def test_the_same_again_changes_nothing_at_all(intake, store, clock):
     stored = {name: store.find(name, scan()).docs for name in ("submission", "kcidb_test", "excerpt", "event")}
     again = submit(intake, document, clock.advance(hours=1))
     assert again.is_duplicate and again.submission == first.submission
-    assert intake.repeat(first.submission.id, LAB.actor, is_partial=False).is_duplicate
     assert stored == {name: store.find(name, scan()).docs for name in stored}
 
 
@@ -125,8 +124,11 @@ def test_results_of_another_origin_are_refused_and_nothing_is_kept(intake, store
 
 
 def test_a_repeat_by_one_who_may_not_tell_it_is_looked_at_again(intake):
-    record = submit(intake, objects(tests=[test_case("t1")])).submission
-    assert intake.repeat(record.id, Actor("2", "other"), is_partial=False) is None
+    raw = json.dumps(objects(tests=[test_case("t1")])).encode()
+    document = Document(raw, decode(raw, False).id, lambda is_partial: decode(raw, is_partial))
+    intake.take(document, LAB, build.NOW)
+    with pytest.raises(Forbidden):
+        intake.take(document, Sender(Actor("2", "other"), "rest"), build.NOW)
 
 
 def test_nobody_waives_the_test_of_another(intake):
@@ -188,14 +190,24 @@ def test_two_spellings_of_one_submission_never_mix(intake, store, monkeypatch):
     assert intake.text(record.id) == json.dumps(document).encode()
 
 
-def test_an_outage_behind_the_acceptance_is_no_refusal(intake, store, clock, small_pieces, monkeypatch):
+def test_one_that_was_merged_before_is_not_decoded_again(intake, clock):
+    raw = json.dumps(objects(tests=[test_case("t1")])).encode()
+    asked = []
+    document = Document(raw, decode(raw, False).id, lambda is_partial: asked.append(1) or decode(raw, is_partial))
+    assert not intake.take(document, LAB, clock()).is_duplicate
+    assert intake.take(document, LAB, clock()).is_duplicate
+    assert asked == [1]
+
+
+@pytest.mark.parametrize("fault", [Unavailable("the store is away"), RuntimeError("a mistake of ours")])
+def test_a_failure_behind_the_acceptance_is_no_refusal(intake, store, clock, small_pieces, monkeypatch, fault):
     document = objects(tests=[test_case(f"t{n}") for n in range(10)])
     whole, left = store.transact, [3]
 
     def transact(work):
         left[0] -= 1
         if left[0] < 0:
-            raise Unavailable("the store is away")
+            raise fault
         return whole(work)
 
     monkeypatch.setattr(store, "transact", transact)

@@ -10,6 +10,7 @@ from lib.clock import stamp
 from lib.domain.purpose import BUILT_IN, is_judging, is_lasting, looks_above, looks_below
 from lib.domain.purpose_form import decode_purpose
 from lib.domain.readiness import CHILDREN_MAX, Report, climb, evaluate, verdict_of
+from lib.domain.report_link import CHILDREN, LINKS
 from lib.domain.report_path import FIELDS, check_path, value_at
 from lib.errors import Invalid
 from schemas.kcidb import NEWEST, versions
@@ -217,6 +218,13 @@ def test_the_fields_are_those_of_the_newest_schema():
         inner = {name: field.type.fields for name, field in struct.fields.items() if isinstance(field.type, Struct)}
         names = {*struct.fields, *(f"{name}.{part}" for name, parts in inner.items() for part in parts)}
         assert set(FIELDS[kind]) == {name for name in names if not name.rpartition(".")[2].startswith("_")}
+
+
+def test_the_links_are_fields():
+    assert LINKS.keys() == CHILDREN.keys() == FIELDS.keys()
+    assert all(field in FIELDS[kind] for kind, above in LINKS.items() for field in above.values())
+    named = {(kind, above) for kind, links in LINKS.items() for above in links}
+    assert named == {(kind, above) for above, below in CHILDREN.items() for kind, _ in below}
 
 
 @pytest.mark.parametrize(("kind", "path"), [

@@ -10,11 +10,11 @@ from lib.domain.report import (
     is_lifted,
     is_projected_only,
     lift,
-    project,
     provenance,
     union_misc,
 )
 from lib.domain.report_join import LOST_BYTES_MAX
+from tests.domain.reports import project
 
 FIELDS = {"id": "a:t1", "origin": "a", "build_id": "a:b1"}
 

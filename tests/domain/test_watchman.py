@@ -8,8 +8,8 @@ import pytest
 
 from lib.domain import watchman as module
 from lib.domain.canonical import digest
-from lib.domain.event import body_of
-from lib.domain.firing import CHANNEL, VERDICTS_MAX
+from lib.domain.event import READY_CHANNEL, body_of
+from lib.domain.firing import VERDICTS_MAX
 from lib.domain.hub import Hub
 from lib.domain.readiness import Report
 from lib.errors import Forbidden, Invalid, NotFound, Unavailable, Unserved
@@ -61,7 +61,7 @@ def heard(hub, clock):
         nonlocal position
         clock.advance(**by)
         hub.watchman.sweep(clock())
-        events = hub.store.read(CHANNEL, position, 1000)
+        events = hub.store.read(READY_CHANNEL, position, 1000)
         position = events[-1].seq if events else position
         hear.events = events
         return [(e.body["data"]["op"], e.body["data"]["id"]) for e in events]

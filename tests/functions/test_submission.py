@@ -13,7 +13,7 @@ from .pushing import binary, cloudevent, wrapped
 
 GOOD = {"version": {"major": 5, "minor": 3}, "checkouts": [{"id": "a:c", "origin": "a"}]}
 BAD = {"version": {"major": 5, "minor": 3}, "checkouts": [{"id": "a:c", "origin": "a", "valid": "yes"}]}
-ID = codec.submission_id(GOOD)
+ID = codec.decode(GOOD).id
 SUBMITTED = "org.kernelci.kcidb.submitted.v1"
 BARE = {"x_goog_pubsub_subscription_name": "projects/p/subscriptions/s", "x_goog_pubsub_message_id": "7"}
 STRUCTURED = {"content_type": "application/cloudevents+json"}
@@ -39,7 +39,8 @@ def test_each_form_of_a_push_is_merged_once(send, hub, body, headers):
 
 def test_what_is_faulty_is_recorded_where_its_sender_can_ask_and_acknowledged(send, hub, cloud):
     assert send(wrapped(BAD)).status == 204
-    told = json.loads(cloud.send("GET", f"/status?id={codec.submission_id(BAD)}").body)
+    id = codec.opened(json.dumps(BAD).encode()).id
+    told = json.loads(cloud.send("GET", f"/status?id={id}").body)
     assert told["status"] == "failed" and told["errors"][0]["pointer"] == "/checkouts/0/valid"
     listed = json.loads(cloud.send("GET", "/kcidb/submissions?origin=a&state=failed").body)
     assert [s["id"] for s in listed["submissions"]] == [told["id"]]

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.dialects.kcidb.codec import decode, read
+from lib.dialects.kcidb.codec import opened as opened_text
 from lib.domain.canonical import canonical
 from lib.domain.report import KINDS
 from tests import build
@@ -200,7 +201,7 @@ def test_a_repeat_changes_nothing_at_all(opened, data):
         for raw in (submission.raw, respelt(submission.document)):
             sent = decode(read(raw))
             assert intake_of(store).submit(sent, raw, SENDER, build.NOW + LATER).is_duplicate
-            assert intake_of(store).repeat(sent.id, SENDER.actor, is_partial=False).is_duplicate
+            assert intake_of(store).take(opened_text(raw), SENDER, build.NOW + LATER).is_duplicate
     intake_of(store).sweep(build.NOW + LATER * 2)
     assert intakes.everything(store) == before
 

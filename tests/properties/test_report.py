@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.domain.canonical import canonical
-from lib.domain.report import KINDS, absorb, join, provenance
+from lib.domain.report import KINDS, absorb, provenance
 from lib.domain.report_order import is_same, mark_of
 from tests.domain import reports
-from tests.domain.reports import Copy, apart, copies, merged, model, reread, same
+from tests.domain.reports import Copy, apart, copies, join, merged, model, reread, same
 
 AT = "2026-01-03T00:00:00.000000Z"
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

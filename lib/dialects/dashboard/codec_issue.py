@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lib.dialects.dashboard.codec import Wire, encode_checkout
@@ -81,12 +81,12 @@ def _version(id: str, version: int, trees: set[tuple[str, str]]) -> Wire:
     }
 
 
-def encode_issue_options(issues: Iterable[Mapping[str, object]]) -> Wire:
+def encode_issue_options(issues: Iterable[Wire]) -> Wire:
     """What a list of issues (as encoded) may be filtered by."""
     issues = list(issues)
-    categories = {name for issue in issues for name in issue["categories"] or ()}  # type: ignore[attr-defined]
+    categories = {name for issue in issues for name in issue["categories"] or ()}
     return {
-        "origins": sorted({str(issue["origin"]) for issue in issues}),
+        "origins": sorted({issue["origin"] for issue in issues}),
         "culprits": [name for name in CULPRITS if any(issue[f"culprit_{name}"] for issue in issues)],
         "categories": sorted(categories),
     }

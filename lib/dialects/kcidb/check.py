@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from lib.dialects.kcidb.fault import ABSENT, FAULTS_MAX, Fault, Flaw, fault, flaws
 from lib.dialects.kcidb.normal import Convert, Wrong, converter, escape, keep, keep_checked
@@ -60,10 +60,14 @@ def version_of(document: Any) -> tuple[int, int]:
         return 1, 1
     if not isinstance(stated, dict) or not stated.keys() <= {"major", "minor"}:
         raise Wrong
-    numbers = (stated.get("major"), stated.get("minor", 0))
-    if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers) or numbers not in versions():
+    major, minor = stated.get("major"), stated.get("minor", 0)
+    if not _is_number(major) or not _is_number(minor) or (major, minor) not in versions():
         raise Wrong
-    return int(numbers[0]), int(numbers[1])  # type: ignore[arg-type]
+    return int(major), int(minor)
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def framed(document: Any, faults: Faults) -> tuple[int, int]:

@@ -18,14 +18,16 @@ from lib.dialects.kcidb.fault import PLACE_CHARS_MAX, Flaw
 from lib.dialects.kcidb.normal import finish
 from lib.dialects.kcidb.owner import is_owned, owner_flaw
 from lib.dialects.kcidb.source import read, split_documents, unreadable
-from lib.dialects.kcidb.text import normal_time
 from lib.dialects.kcidb.upgrade import Lists, upgrade, waived_places, waiver
 from lib.domain.canonical import Written, write
 from lib.domain.report import KINDS, Fields, key_of
-from lib.domain.sent import Copy, Sent
+from lib.domain.sent import Copy, Document, Sent
 from schemas.kcidb import NEWEST
 
-__all__ = ["decode", "decode_text", "encode", "read", "split_documents", "stamped", "submission_id", "upgraded"]
+__all__ = ["VERSION", "decode", "decode_text", "encode", "opened", "read", "split_documents", "upgraded"]
+
+VERSION: Mapping[str, int] = {"major": NEWEST[0], "minor": NEWEST[1]}
+"""The schema of everything that is told."""
 
 WARNINGS_MAX = 100
 """Most warnings about a submission."""
@@ -34,15 +36,26 @@ _PREDECESSOR: Mapping[str, str] = {"checkouts": "revisions"}
 """The lists whose objects stood in another one in the majors before 4."""
 
 
-def submission_id(value: Any) -> str:
-    """The id of a submission as `read` gave it: the digest of its canonical JSON (kcidb.md 2.3)."""
-    return hashlib.sha256(_written(value).text).hexdigest()
+def opened(raw: bytes) -> Document:
+    """The document of a text; its id is the digest of its canonical JSON (kcidb.md 2.3). Raises Malformed for what is
+    no JSON."""
+    written = _written(read(raw))
+    id = _id_of(written)
+    return Document(raw, id, lambda is_partial: _decode(written, id, is_partial))
 
 
 def decode(value: Any, *, is_partial: bool = False) -> Sent:
     """A submission as `read` gave it. Raises Malformed when anything is wrong with it; `is_partial` leaves out the
     faulty objects instead, while the document around them is right."""
     written = _written(value)
+    return _decode(written, _id_of(written), is_partial)
+
+
+def _id_of(written: Written) -> str:
+    return hashlib.sha256(written.text).hexdigest()
+
+
+def _decode(written: Written, id: str, is_partial: bool) -> Sent:
     faults = Faults()
     version = framed(written.value, faults)
     # What `misc` must not hold shows in the text; most submissions have nothing of the kind.
@@ -52,7 +65,7 @@ def decode(value: Any, *, is_partial: bool = False) -> Sent:
     if not is_partial:
         faults.refuse()
     return Sent(
-        id=hashlib.sha256(written.text).hexdigest(),
+        id=id,
         version=version,
         copies=tuple(Copy(key_of(kind, fields), fields) for kind in KINDS for _, fields in right.get(kind, ())),
         warnings=tuple(islice(_warnings(right), WARNINGS_MAX)),
@@ -75,27 +88,12 @@ def upgraded(value: Any) -> dict[str, Any]:
         lists = upgrade(lists, version[0])
         for kind, objects in waiver([lists["tests"][at]["id"] for at in waived]).items():
             lists.setdefault(kind, []).extend(objects)
-    return {"version": dict(_VERSION), **lists}
+    return {"version": dict(VERSION), **lists}
 
 
-_VERSION = {"major": NEWEST[0], "minor": NEWEST[1]}
-
-
-def encode(views: Mapping[str, Sequence[Fields]], *, has_metadata: bool = False) -> dict[str, Any]:
-    """A document of 5.3 of views by kind, parents first. `has_metadata` keeps the `_timestamp` that `stamped` gave."""
-    lists = {kind: views[kind] for kind in KINDS if kind in views}
-    if not has_metadata:
-        lists = {kind: [_bare(view) for view in found] for kind, found in lists.items()}
-    return {"version": dict(_VERSION), **lists}
-
-
-def _bare(view: Fields) -> Fields:
-    return {name: value for name, value in view.items() if name != "_timestamp"} if "_timestamp" in view else view
-
-
-def stamped(view: Fields, changed_at: str) -> Fields:
-    """A view with the time its report last changed, a canonical text, as KCIDB's metadata."""
-    return {**view, "_timestamp": normal_time(changed_at)}
+def encode(views: Mapping[str, Sequence[Fields]]) -> dict[str, Any]:
+    """A document of 5.3 of views by kind, parents first."""
+    return {"version": dict(VERSION), **{kind: views[kind] for kind in KINDS if kind in views}}
 
 
 def _written(value: Any) -> Written:

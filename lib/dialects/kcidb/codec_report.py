@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from lib.dialects.kcidb.codec import VERSION
 from lib.dialects.wire import Headers, Reply
 from lib.domain.archive import Archive
 from lib.domain.family import Bodies
 from lib.domain.report import KINDS, Fields
 from lib.domain.report_view import Conflict, Cut, conflicts, union_misc
-from schemas.kcidb import NEWEST
 
 if TYPE_CHECKING:
     from lib.store.port import Body
 
-VERSION = {"major": NEWEST[0], "minor": NEWEST[1]}
-"""The schema of everything that is told."""
 OBJECTS_AT_ONCE = 200
 """Objects of one piece, whose excerpts are read together."""
 

@@ -13,8 +13,9 @@ from itertools import chain
 
 import orjson
 
+from lib.dialects.kcidb.codec import VERSION
 from lib.dialects.kcidb.codec_query import Params
-from lib.dialects.kcidb.codec_report import VERSION, Form, encode_document, reply_pieces
+from lib.dialects.kcidb.codec_report import Form, encode_document, reply_pieces
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.archive import Archive
 from lib.domain.export import Part, Span

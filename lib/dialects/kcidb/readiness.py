@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lib.dialects.kcidb.codec_query import Params
 from lib.dialects.kcidb.codec_ready import decode_any_json, encode_inspection
 from lib.dialects.wire import Access, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
@@ -11,7 +12,6 @@ from lib.errors import Invalid, NoRoute
 from schemas.kcidb_ready import PurposeIn, PurposeOut, PurposesOut, ReadinessOut
 
 PURPOSE_BYTES_MAX = 64 * 1024
-VERSION_DIGITS_MAX = 19
 
 
 def list_purposes(request: Request, hub: Hub) -> Reply:
@@ -34,15 +34,13 @@ def drop_purpose(request: Request, hub: Hub) -> Reply:
 
 def show(request: Request, hub: Hub) -> Reply:
     """GET /kcidb/{kind}/{id}/readiness, and /kcidb/{kind}/readiness?id= for ids that hold a slash."""
-    kind, given = request.params["kind"], dict(request.query)
-    id, text = request.params.get("id") or given.get("id"), given.get("version")
-    if not id:
-        raise Invalid("id", "is missing")
+    kind = request.params["kind"]
     if kind not in KINDS:
         raise NoRoute
-    if text is not None and (kind != "issues" or not text.isdecimal() or len(text) > VERSION_DIGITS_MAX):
-        raise Invalid("version", "must be a whole number, of an issue")
-    version = None if text is None else int(text)
+    params = Params(request, ("id", "version"))
+    id, version = request.params.get("id") or params.required("id"), params.version("version")
+    if version is not None and kind != "issues":
+        raise Invalid("version", "issues alone have one")
     return reply_json(encode_inspection(hub.inspector.inspect(kind, id, version, request.now)))
 
 

@@ -52,6 +52,22 @@ _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.?)*+"?|[{}\[\]]', re.DOTALL)
 _STEP = {ord("{"): 1, ord("["): 1, ord("}"): -1, ord("]"): -1}
 
 
+class Brackets:
+    """How deep the brackets of a text stand that may come in pieces, none of which ends inside a string."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+
+    def ends(self, piece: bytes) -> Iterator[int]:
+        """Where in the next piece a JSON text ends, as its outermost bracket closes."""
+        for token in _TOKEN.finditer(piece):
+            step = _STEP.get(piece[token.start()], 0)
+            self.depth += step
+            if self.depth <= 0 and step < 0:
+                self.depth = 0
+                yield token.end()
+
+
 def split_documents(raw: bytes) -> Iterator[bytes]:
     """The JSON texts of a body: one a line, or one behind the other. What is no JSON is a text too, for `read` to
     refuse. Raises TooLarge past DOCUMENTS_MAX."""
@@ -66,13 +82,10 @@ def split_documents(raw: bytes) -> Iterator[bytes]:
 
 def _balanced(raw: bytes) -> Iterator[bytes]:
     """The texts of a body, each up to the bracket that closes it."""
-    depth = start = 0
-    for token in _TOKEN.finditer(raw):
-        step = _STEP.get(raw[token.start()], 0)
-        depth += step
-        if depth <= 0 and step < 0:
-            yield raw[start : token.end()].strip()
-            depth, start = 0, token.end()
+    start = 0
+    for end in Brackets().ends(raw):
+        yield raw[start:end].strip()
+        start = end
     rest = raw[start:].strip()
     if rest:
         yield rest

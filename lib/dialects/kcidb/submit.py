@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lib.dialects.kcidb import codec
+from lib.dialects.kcidb.codec_query import Params
 from lib.dialects.kcidb.codec_receipt import (
     encode_check,
     encode_faults,
@@ -18,7 +20,7 @@ from lib.dialects.wire import Access, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.domain.intake import Sender, check_origins
 from lib.domain.report_size import check_sizes
-from lib.domain.submission import TEXT_BYTES_MAX
+from lib.domain.submission import FAILED, MERGED, PENDING, TEXT_BYTES_MAX
 from lib.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
 
 NDJSON = "application/x-ndjson"
@@ -26,28 +28,29 @@ MEMBERS_MAX = 100
 """Most gzip files, joined end to end, of one body."""
 ID_CHARS = 64
 LIST_MAX = 1000
-_TRUE, _FALSE = ("1", "true", "yes"), ("0", "false", "no", "")
+LISTED = ("origin", "state", "limit", "after")
+STATES = (PENDING, MERGED, FAILED)
 
-Take = Callable[[bytes, Request, Hub], dict[str, Any]]
+Take = Callable[..., dict[str, Any]]
 
 
 def submit(request: Request, hub: Hub) -> Reply:
     """POST /submit: keep a submission and merge it, or with `dry_run` say what would become of it. NDJSON holds a
     submission a line, and is answered by a list."""
-    return _each(request, hub, _check if _flag(request, "dry_run") else _submit)
+    params = Params(request, ("dry_run", "partial"))
+    return _each(request, hub, _check if params.flag("dry_run") else _submit, params)
 
 
 def validate(request: Request, hub: Hub) -> Reply:
     """POST /validate: what would become of a submission; nothing is stored."""
-    return _each(request, hub, _check)
+    return _each(request, hub, _check, Params(request, ("partial",)))
 
 
 def status(request: Request, hub: Hub) -> Reply:
     """GET /status?id=: what became of a submission."""
-    given = dict(request.query)
-    if "id" not in given:
+    id = Params(request, ("id",)).text("id")
+    if id is None:
         return Reply(400, b"the parameter `id` is missing", (("content-type", "text/plain; charset=utf-8"),))
-    id = given["id"]
     if not id.isalnum() or not id.isascii() or len(id) > ID_CHARS:
         raise Invalid("id", "must be the id that /submit gave")
     record = hub.intake.load(id)
@@ -66,14 +69,9 @@ def show(request: Request, hub: Hub) -> Reply:
 
 def list_all(request: Request, hub: Hub) -> Reply:
     """GET /kcidb/submissions: newest first; `origin` and `state` (pending, merged, failed) narrow it down."""
-    given = dict(request.query)
-    limit = given.get("limit", "100")
-    if not limit.isdecimal() or len(limit) > len(str(LIST_MAX)) or not 1 <= int(limit) <= LIST_MAX:
-        raise Invalid("limit", f"must be 1 to {LIST_MAX}")
-    state = given.get("state")
-    if state not in (None, "pending", "merged", "failed"):
-        raise Invalid("state", "must be pending, merged or failed")
-    found, after = hub.intake.find(given.get("origin"), state, int(limit), given.get("after"))
+    params = Params(request, LISTED)
+    state, limit = params.choice("state", STATES), params.count("limit", 100, LIST_MAX)
+    found, after = hub.intake.find(params.text("origin"), state, limit, params.text("after"))
     return reply_json(encode_listed(found, after))
 
 
@@ -84,25 +82,21 @@ def show_caller(request: Request, hub: Hub) -> Reply:
     return reply_json({"id": "0", "status": "ok", "message": f"{actor.username} may submit for {origins}"})
 
 
-def _submit(raw: bytes, request: Request, hub: Hub) -> dict[str, Any]:
-    value, is_partial = codec.read(raw), _flag(request, "partial")
-    receipt = hub.intake.repeat(codec.submission_id(value), request.caller, is_partial=is_partial)
-    if receipt is None:
-        sent = codec.decode(value, is_partial=is_partial)
-        receipt = hub.intake.submit(sent, raw, Sender(request.caller, "rest"), request.now)
-    return encode_receipt(receipt)
+def _submit(raw: bytes, request: Request, hub: Hub, *, is_partial: bool) -> dict[str, Any]:
+    sender = Sender(request.caller, "rest")
+    return encode_receipt(hub.intake.take(codec.opened(raw), sender, request.now, is_partial=is_partial))
 
 
-def _check(raw: bytes, request: Request, hub: Hub) -> dict[str, Any]:
-    sent = codec.decode(codec.read(raw), is_partial=_flag(request, "partial"))
+def _check(raw: bytes, request: Request, hub: Hub, *, is_partial: bool) -> dict[str, Any]:
+    sent = codec.decode(codec.read(raw), is_partial=is_partial)
     check_origins(sent.copies, request.caller)
     check_sizes(sent.copies, len(raw))
     return encode_check(sent, hub.intake.foresee(sent, request.now))
 
 
-def _each(request: Request, hub: Hub, take: Take) -> Reply:
+def _each(request: Request, hub: Hub, take: Take, params: Params) -> Reply:
     """The reply to a body of one submission, or of one a line."""
-    raw = unpacked(request)
+    raw, take = unpacked(request), partial(take, is_partial=params.flag("partial"))
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != NDJSON:
         return reply_json(take(raw, request, hub))
     answers = [_answer(text, request, hub, take) for text in codec.split_documents(raw)]
@@ -141,13 +135,6 @@ def unpacked(request: Request) -> bytes:
     raise TooLarge(f"a body joins at most {MEMBERS_MAX} packed files")
 
 
-def _flag(request: Request, name: str) -> bool:
-    text = dict(request.query).get(name, "").lower()
-    if text not in _TRUE + _FALSE:
-        raise Invalid(name, "must be 1 or 0")
-    return text in _TRUE
-
-
 _ANSWER = dict[str, Any]
 _PARAMS = ("dry_run", "partial")
 
@@ -176,7 +163,7 @@ ROUTES = (
         for path in ("/authtest", "/kcidb/authtest")
     ),
     Route(
-        "GET", "/kcidb/submissions", list_all, "kcidb", gives=_ANSWER, params=("origin", "state", "limit", "after"),
+        "GET", "/kcidb/submissions", list_all, "kcidb", gives=_ANSWER, params=LISTED,
         summary="Submissions, newest first",
     ),
     Route("GET", "/kcidb/submissions/{id}", show, "kcidb", gives=_ANSWER, summary="A submission as it was sent"),

@@ -186,13 +186,12 @@ _VERSION_NUMBERS = ("version", "patchlevel", "sublevel")
 def number_version(data: dict[str, Any]) -> dict[str, Any]:
     """The data with the numbers of its kernel version as numbers, where texts of digits were sent (kernelci.md 2.4)."""
     revision = data.get("kernel_revision")
-    version = revision.get("version") if isinstance(revision, dict) else None
-    if not isinstance(version, dict):
+    if not isinstance(revision, dict) or not isinstance(version := revision.get("version"), dict):
         return data
     numbers = {k: int(version[k]) for k in _VERSION_NUMBERS if _is_digits(version.get(k))}
     if not numbers:
         return data
-    return {**data, "kernel_revision": {**revision, "version": {**version, **numbers}}}  # type: ignore[dict-item]
+    return {**data, "kernel_revision": {**revision, "version": {**version, **numbers}}}
 
 
 def _is_digits(value: object) -> bool:
@@ -207,7 +206,7 @@ def decode_hierarchy(value: Any, stored_kind: str | None = None) -> Branch:
 
     Raises Malformed for all wrong shapes at once, Invalid for data, TooLarge past HIERARCHY_NODES_MAX.
     """
-    problems: list[dict[str, object]] = []
+    problems: list[dict[str, Any]] = []
     drafts: list[dict[str, Any]] = []
     parents: list[int] = []
     places: list[tuple[Any, ...]] = []
@@ -238,7 +237,7 @@ def _where(place: tuple[Any, ...]) -> str:
     return "".join(f"[{step}]." if isinstance(step, int) else step for step in place)
 
 
-def _open_level(level: Any, place: tuple[Any, ...], problems: list[dict[str, object]]) -> tuple[Any, list[Any]]:
+def _open_level(level: Any, place: tuple[Any, ...], problems: list[dict[str, Any]]) -> tuple[Any, list[Any]]:
     """The node and the children of one level; `{}` for children is an old way to say none (kernelci.md 2.4)."""
     if not isinstance(level, dict):
         problems.append(problem("model_attributes_type", ["body", *place], "Input should be a JSON object", level))
@@ -255,14 +254,14 @@ def _open_level(level: Any, place: tuple[Any, ...], problems: list[dict[str, obj
     return level.get("node", ...), children
 
 
-def _decode_member(node: Any, place: tuple[Any, ...], problems: list[dict[str, object]]) -> dict[str, Any]:
+def _decode_member(node: Any, place: tuple[Any, ...], problems: list[dict[str, Any]]) -> dict[str, Any]:
     """The draft of one member, with its id; faults go to `problems`."""
     if node is ...:
         return {}
     try:
         id, draft = _decode_shape(node, NodeIn)
     except Malformed as error:
-        problems += [{**p, "loc": ["body", *place, "node", *p["loc"][1:]]} for p in error.problems]  # type: ignore[index]
+        problems += [{**p, "loc": ["body", *place, "node", *p["loc"][1:]]} for p in error.problems]
         return {}
     if id is not None:
         draft["id"] = id

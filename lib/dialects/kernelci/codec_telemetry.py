@@ -14,7 +14,7 @@ from lib.dialects.kernelci.codec import Wire, keys_of, naive
 from lib.dialects.kernelci.codec_query import Field, Fields, Type, decode_filters, decode_param
 from lib.dialects.kernelci.listing import LISTING_KEYS
 from lib.dialects.wire import problem
-from lib.domain.query import Filter
+from lib.domain.query import Filter, Operator
 from lib.domain.telemetry import EVENTS_AT_ONCE_MAX, Anomalies, Group, Tally
 from lib.errors import Invalid, Malformed, TooLarge
 from schemas.kernelci_telemetry import TelemetryIn, TelemetryOut
@@ -86,10 +86,11 @@ def decode_event_filters(pairs: Iterable[tuple[str, str]]) -> tuple[Filter, ...]
 def _span(given: Mapping[str, str]) -> list[Filter]:
     """`since` and `until`, both inclusive."""
     found = []
-    for key, op in (("since", "gte"), ("until", "lte")):
+    bounds: tuple[tuple[str, Operator], ...] = (("since", "gte"), ("until", "lte"))
+    for key, op in bounds:
         if key in given:
             try:
-                found.append(Filter("ts", op, stamp_milliseconds(read_instant(given[key]))))  # type: ignore[arg-type]
+                found.append(Filter("ts", op, stamp_milliseconds(read_instant(given[key]))))
             except (ValueError, OverflowError) as error:
                 raise Invalid(key, "not an ISO 8601 date") from error
     return found

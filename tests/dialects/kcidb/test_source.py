@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.dialects.kcidb.codec import decode, read, split_documents, submission_id
+from lib.dialects.kcidb.codec import decode, read, split_documents
 from lib.dialects.kcidb.source import DEPTH_MAX, DOCUMENTS_MAX
 from lib.domain.sent import Sent
 from lib.errors import Malformed, TooLarge
@@ -95,7 +95,6 @@ def test_any_value_is_taken_or_refused(value, version):
 
 def _decoded(value):
     try:
-        submission_id(value)
         sent = decode(value)
     except Malformed as error:
         assert error.problems and all(isinstance(v, str | None) for p in error.problems for v in p.values())

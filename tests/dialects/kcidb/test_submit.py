@@ -123,6 +123,18 @@ def test_a_look_stores_nothing_and_foresees_what_would_change(post, hub, path):
     assert hub.store.generation() == before
 
 
+@pytest.mark.parametrize("query", ["dryrun=1", "dry_run=maybe", "partial=1&partial=0", "dry_run&x=1"])
+def test_a_parameter_that_is_not_known_stores_nothing(post, get, query):
+    """Who misspells `dry_run` wants nothing stored."""
+    assert post(f"/submit?{query}", GOOD)[0] == 400
+    assert get("/kcidb/submissions") == (200, {"submissions": [], "next": None})
+
+
+def test_a_flag_needs_no_value(post, get):
+    assert post("/submit?dry_run", GOOD)[0] == 200
+    assert get("/kcidb/submissions")[1]["submissions"] == []
+
+
 def test_gzip_is_unpacked_and_bounded(post, monkeypatch):
     packed = gzip.compress(json.dumps(GOOD).encode())
     assert post("/submit", packed, content_encoding="gzip")[1]["objects"] == {"checkouts": 1, "builds": 1}
