@@ -11,11 +11,8 @@ from lib.dialects.kcidb.codec import decode_text
 from lib.domain.hub import Hub
 from lib.store.port import Store
 from lib.store.sqlite import SqliteStore
-from tests import build
+from tests import build, firestore
 from tests.web import Web
-
-if TYPE_CHECKING:
-    from tests.contracts.carrier import PubsubCarrier
 
 if TYPE_CHECKING:
     from tests.contracts.carrier import PubsubCarrier
@@ -36,9 +33,20 @@ def ids() -> build.CountedIds:
 
 
 @pytest.fixture
-def store(clock: build.FixedClock) -> Iterator[Store]:
-    """A store in memory that runs every work twice, so that work which is not pure shows."""
-    store = SqliteStore("", clock=clock, rehearse=True)
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """`sqlite`, or `firestore` where a test or its module says so."""
+    kind: str = getattr(request, "param", "sqlite")
+    return kind
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, store_kind: str, clock: build.FixedClock) -> Iterator[Store]:
+    """A new store: at home in memory, and running every work twice, so that work which is not pure shows; far off, in
+    a database of the test's own, whose log counts from 1 as SQLite's does."""
+    if store_kind == "sqlite":
+        store: Store = SqliteStore("", clock=clock, rehearse=True)
+    else:
+        store = firestore.open_store(firestore.database_of(request.node.nodeid), clock=clock, next_seq=lambda: 1)
     yield store
     store.close()
 

@@ -7,13 +7,11 @@ from copy import deepcopy
 from datetime import datetime
 from typing import Any
 
-from lib.clock import Clock, stamp
+from lib.clock import stamp
 from lib.domain.canonical import digest
 from lib.domain.readiness import Report
 from lib.domain.report import COLLECTION, Fields, Key, key_of
 from lib.store.port import Store
-from lib.store.sqlite import SqliteStore
-from tests import firestore
 from tests.build import NOW
 
 CHECKOUT: Fields = {
@@ -92,13 +90,6 @@ def put(store: Store, kind: str, fields: Fields, changed_at: str = stamp(NOW)) -
 
     store.transact(work)
     return key
-
-
-def open_either(kind: str, clock: Clock, folder: str) -> Store:
-    """A new store of a kind, for a test of its own."""
-    if kind == "sqlite":
-        return SqliteStore("", clock=clock, rehearse=True)
-    return firestore.open_store(firestore.database_of(folder), clock=clock, next_seq=lambda: 1)
 
 
 class Merges:

@@ -17,7 +17,8 @@ from lib.outbound.open import open_courier, open_post
 from lib.outbound.port import Answer
 from lib.store.port import Scan
 from tests.build import deactivate, register
-from tests.domain.ready import LONG_AGO, TEST, Merges, open_either
+from tests.domain.ready import LONG_AGO, TEST, Merges
+from tests.killed import killed_at
 from tests.mailbox import mailbox
 
 SECRET = "the secret of the hook"
@@ -48,10 +49,8 @@ class Scene:
 
 
 @pytest.fixture(params=["sqlite", "firestore"])
-def store(request, clock, tmp_path):
-    store = open_either(request.param, clock, str(tmp_path))
-    yield store
-    store.close()
+def store_kind(request):
+    return request.param
 
 
 @pytest.fixture
@@ -272,37 +271,17 @@ def test_with_the_watch_goes_what_waits(scene, courier):
     assert [d.body["watch"] for d in scene.hub.store.find("kcidb_delivery", Scan()).docs] == [other.id]
 
 
-class Killed(BaseException):
-    """The process dies here."""
-
-
 @pytest.mark.parametrize("is_before", [True, False])
 @pytest.mark.parametrize("action", [{"webhook": "https://ci.example/"}, {"mail": "bob@kernelci.org"}])
-def test_killed_anywhere_it_is_delivered_at_least_once(scene, courier, post, action, is_before, monkeypatch):
+def test_killed_anywhere_it_is_delivered_at_least_once(scene, courier, post, action, is_before):
     scene.watch(action)
     scene.tests("a:t1", "a:t2")
     scene.clock.advance(minutes=1)
-    transact, count = type(scene.hub.store).transact, 0
     for limit in range(1, 12):
-        count = 0
-
-        def dying(self, work, limit=limit):
-            nonlocal count
-            count += 1
-            if count == limit and is_before:
-                raise Killed
-            done = transact(self, work)
-            if count == limit:
-                raise Killed
-            return done
-
-        with monkeypatch.context() as patched:
-            patched.setattr(type(scene.hub.store), "transact", dying)
-            try:
-                scene.send()
-                break
-            except Killed:
-                pass
+        with killed_at(scene.hub.store, limit, is_before=is_before) as fate:
+            scene.send()
+        if fate.lived:
+            break
         scene.clock.advance(seconds=LEASE.total_seconds())
     told = [json.loads(body)["data"]["id"] for _, body, _ in courier.calls]
     told += [word for mail in post.sent for word in ("a:t1", "a:t2") if f"tests {word}:" in mail.text]

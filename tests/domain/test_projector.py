@@ -20,19 +20,15 @@ from lib.domain.tree import Branch
 from lib.errors import Unavailable
 from lib.store.port import Scan
 from lib.store.sqlite import SqliteStore
-from tests import build, firestore
+from tests import build
+from tests.killed import killed_at
 
 LAB = Actor("1" * 24, "lab")
 
 
 @pytest.fixture(params=["sqlite", "firestore"])
-def store(request, clock, tmp_path):
-    if request.param == "sqlite":
-        store = SqliteStore("", clock=clock, rehearse=True)
-    else:
-        store = firestore.open_store(firestore.database_of(str(tmp_path)), clock=clock, next_seq=lambda: 1)
-    yield store
-    store.close()
+def store_kind(request):
+    return request.param
 
 
 @pytest.fixture
@@ -329,32 +325,11 @@ def test_killed_anywhere_and_run_again(hub, store, clock, submit, edit, when):
     suite = tests[0]
     submit(build.test_node(suite, "inner"))
     edit(tests[1], quiet=True, state="done", result="fail")
-    transact = store.transact
-
-    class Killed(Exception):
-        pass
-
-    for survived in range(20):
-        left = survived
-
-        def dying(work):
-            nonlocal left
-            if when == "before" and left == 0:
-                raise Killed
-            done = transact(work)
-            if when == "after" and left == 0:
-                raise Killed
-            left -= 1
-            return done
-
-        store.transact = dying
-        try:
+    for limit in range(1, 21):
+        with killed_at(store, limit, is_before=when == "before") as fate:
             hub.projector.run(clock.advance(seconds=1))
+        if fate.lived:
             break
-        except Killed:
-            pass
-        finally:
-            store.transact = transact
     run(hub, clock)
     assert hub.projector.tell(store.find("node", Scan((), "received_at", 1000)).docs, clock()) == 0
     assert {view(store, "tests", t)["environment"]["misc"]["platform"] for t in tests[1:]} == {"rpi4"}

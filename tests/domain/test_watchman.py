@@ -15,16 +15,15 @@ from lib.domain.readiness import Report
 from lib.errors import Forbidden, Invalid, NotFound, Unavailable, Unserved
 from lib.outbound.memory import MemoryCourier, MemoryPost
 from tests.build import register
-from tests.domain.ready import BUILD, CHECKOUT, INCIDENT, ISSUE, TEST, Merges, open_either, without
+from tests.domain.ready import BUILD, CHECKOUT, INCIDENT, ISSUE, TEST, Merges, without
+from tests.killed import killed_at
 
 EVENT = {"event": True}
 
 
 @pytest.fixture(params=["sqlite", "firestore"])
-def store(request, clock, tmp_path):
-    store = open_either(request.param, clock, str(tmp_path))
-    yield store
-    store.close()
+def store_kind(request):
+    return request.param
 
 
 @pytest.fixture
@@ -458,10 +457,6 @@ def test_a_new_first_watch_begins_anew(hub, merge, watch, heard, bob):
     assert heard() == []
 
 
-class Killed(BaseException):
-    """The process dies here."""
-
-
 @pytest.mark.parametrize("is_before", [True, False], ids=["before a commit", "after a commit"])
 def test_killed_anywhere_it_tells_the_same(
     hub, merge, watch, heard, clock, store, bus, auth, ids, is_before, monkeypatch
@@ -477,29 +472,13 @@ def test_killed_anywhere_it_tells_the_same(
     merge(*(("tests", test) for test in tests))
     merge(("builds", BUILD))
     merge(("checkouts", CHECKOUT))
-    transact, deaths = type(store).transact, 0
+    deaths = 0
 
     def run(hub, limit):
         """One process; whether it lived."""
-        count = 0
-
-        def dying(self, work):
-            nonlocal count
-            count += 1
-            if count == limit and is_before:
-                raise Killed
-            done = transact(self, work)
-            if count == limit:
-                raise Killed
-            return done
-
-        with monkeypatch.context() as patched:
-            patched.setattr(type(store), "transact", dying)
-            try:
-                hub.watchman.sweep(clock())
-            except Killed:
-                return False
-        return True
+        with killed_at(store, limit, is_before=is_before) as fate:
+            hub.watchman.sweep(clock())
+        return fate.lived
 
     for hours in (0, 3):
         clock.advance(hours=hours)

@@ -14,8 +14,8 @@ def seen() -> dict[int, set[int]]:
     """The statuses that the golden cases show of each route, by its identity."""
     table = routes.table()
     found: dict[int, set[int]] = {}
-    for _, _, case in ALL:
-        for step in case["exchanges"]:
+    for case in ALL:
+        for step in case.body["exchanges"]:
             method, _, target = step["request"].partition(" ")
             match = table.match(method, target.partition("?")[0])
             if isinstance(match, Found):
