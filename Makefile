@@ -15,7 +15,7 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-full check format openapi plan deploy infra-files check-infra clean FORCE
+.PHONY: help serve test test-full check format openapi map plan deploy infra-files check-infra clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,9 @@ format: $(VENV)/.tests ## put the code in the form that `check` asks for
 
 openapi: $(VENV)/.runtime ## write schemas/openapi.json, docs/routes.md and docs/kcidb-schema.md from their tables
 	$(BIN)/python -m functions.admin openapi
+
+map: $(VENV)/.tests ## write the map of the packages into lib/__init__.py, CONTRIBUTING.md and the packages
+	$(BIN)/python -m tests.house.rooms
 
 plan: $(VENV)/.runtime ## print what `deploy` would run: make plan PROJECT=… REGION=… (infra/README.md)
 	@$(BIN)/python -m infra plan

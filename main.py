@@ -1,6 +1,6 @@
 """Every deployable function, by name: `functions-framework --target=node`, `gcloud functions deploy node …`.
 
-Each serves one slice of the route table (`functions/routes.py`), `hub` serves all of it. Importing this does no work:
+Each serves one slice of the route table (`functions.edge`), `hub` serves all of it. Importing this does no work:
 settings are read and the store is opened by the first request.
 """
 

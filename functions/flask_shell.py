@@ -16,8 +16,8 @@ from datetime import timedelta
 
 import flask
 
-from functions.http import Edge, Held
-from functions.table import Found
+from functions.edge.http import Edge, Held
+from functions.edge.table import Found
 from lib.clock import Clock
 from lib.dialects.wire import Feed, Reply, Request
 from lib.errors import Invalid, Refusal, TooLarge

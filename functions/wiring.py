@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from functions import output
-from functions.http import Counts, Edge, Robots
+from functions.edge.http import Counts, Edge, Robots
 from functions.settings import Faulty, Settings, read
 from lib.auth.open import open_auth, open_oidc, open_visitors
 from lib.auth.port import Fetch
@@ -22,8 +22,8 @@ from lib.clock import Clock
 from lib.clock import now as wall_clock
 from lib.dialects.kcidb.codec import decode_text
 from lib.dialects.wire import Access
-from lib.domain.archive import Archive
 from lib.domain.hub import Hub, Policy
+from lib.domain.report.archive import Archive
 from lib.messaging.open import DEAD_DEFAULT as DEAD_DEFAULT
 from lib.messaging.open import open_bus, open_dead_letters
 from lib.messaging.port import DeadLetters
@@ -80,7 +80,7 @@ class Wiring:
             if self._robots is None:
                 self._robots = self._find_robots()
             # The routes of all dialects: a command that answers no requests need not wait for them.
-            from functions import routes
+            from functions.edge import routes
 
             made = Edge(self.hub, routes.table(slice), self.counts, self._say, self._robots)
             return self._edges.setdefault(slice, made)

@@ -1,6 +1,6 @@
 """Firestore: the database, its composite indexes, what is not indexed, what expires, and its rules.
 
-The indexes come from the store's own table (`lib/store/indexes.py`), as `firestore_index` puts it for Firestore; the
+The indexes come from the store's own table (`lib/store/indexes.py`), as `lib.store.firestore.index` puts it for Firestore; the
 same goes to `firestore.indexes.json`, for those who use Firebase's tools.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 from infra.name import DATABASE
 from infra.parameter import Parameters
 from infra.step import Command, Do, Ensure, Look, Part, Step, gcloud
-from lib.store.firestore_index import firestore_indexes
+from lib.store.firestore.index import firestore_indexes
 
 Entry = Mapping[str, Any]
 _DATABASE = f"--database={DATABASE}"

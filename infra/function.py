@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from functions import routes
+from functions.edge import routes
 from infra import route
 from infra.name import BUILD, EVENTS, PUSH, SCHEDULER, SECRET
 from infra.parameter import Parameters

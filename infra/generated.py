@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from lib.store.firestore_index import firestore_indexes
+from lib.store.firestore.index import firestore_indexes
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parent

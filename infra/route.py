@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from functions import routes
+from functions.edge import routes
 
 WHOLE, DEFAULT = routes.WHOLE, "pages"
 """Who serves what no slice alone can, and what nobody serves."""

@@ -6,14 +6,32 @@ Eight nouns carry everything: **Node** (a thing with a state), **Event** (what h
     bytes ─ shell ─▶ Request ─ dialect.decode ─▶ command ─ Hub ─▶ Store (record + event, one transaction)
     bytes ◀ shell ─  Reply   ◀─ dialect.encode ─ record ◀──┘           └▶ Bus (after commit, from the outbox)
 
-Layers, lowest first; each may import only what stands above it in this list:
+The parts of lib/, and of each what it is for; a room of the domain may import rooms above it in this list, never one
+below it:
 
-    errors, clock, ids, store.collection  leaves
-    store.port, messaging.port, auth.port the ports: contracts only
-    store.sqlite, messaging.sqlite, …     adapters: one technology each; `open.py` picks one by its URL
-    domain/                               the rules and the verbs; knows ports, no adapter, no wire
-    dialects/wire                         Request, Reply, Wait, Route, Dialect
-    dialects/<one>/                       codec and handlers of one wire language
+    lib/            `errors`, `clock`, `ids`: refusals, instants, identifiers; nothing of ours
+      store/        the store: its port, its indexes, the choice of an adapter
+        sqlite/     the store on SQLite
+        firestore/  the store on Firestore
+      messaging/    the bus: port and adapters
+      auth/         passwords, tokens, foreign signatures: port and adapters
+      outbound/     mail and webhooks: port and adapters
+      domain/       the rules and the verbs; `hub` ties them together
+        query/      what a filter means, and how a query runs over a store
+        report/     objects of KCIDB as merged: which value wins, what hangs from what, exports
+        account/    who a caller is, how that is proven, what it allows
+        readiness/  purposes, and what an object lacks for one
+        dashboard/  what the dashboard's API reads of merged objects
+        event/      the log and what follows it: outbox, subscriptions, retention
+        service/    key-value pairs, telemetry, lists
+        node/       the node: record, state machine, tree, rights, verbs
+        ingest/     submissions → merged objects
+        notify/     watches, what they were sent, scheduled checks
+        bridge/     nodes ⇄ objects of KCIDB
+      dialects/     `wire`: Request, Reply, Route, Dialect; one package a wire language
+        kernelci/   the KernelCI API
+        kcidb/      KCIDB: submit, read, watch
+        dashboard/  the REST API that `kci-dev results` reads
 
-`tests/house/test_imports.py` holds these directions.
+`tests/house/rooms.py` is the table; the tests beside it hold the imports, the tree and this text to it.
 """

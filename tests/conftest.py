@@ -10,12 +10,13 @@ import pytest
 from lib.dialects.kcidb.codec import decode_text
 from lib.domain.hub import Hub
 from lib.store.port import Store
-from lib.store.sqlite import SqliteStore
-from tests import build, firestore
-from tests.web import Web
+from lib.store.sqlite.store import SqliteStore
+from tests import build
+from tests.build import firestore
+from tests.build.web import Web
 
 if TYPE_CHECKING:
-    from tests.contracts.carrier import PubsubCarrier
+    from tests.build.carrier import PubsubCarrier
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -59,7 +60,7 @@ def bus() -> build.RecordingBus:
 @pytest.fixture(scope="module")
 def far_side() -> Iterator[PubsubCarrier]:
     """The stand-in of Pub/Sub, which the environment names meanwhile; `reset` it."""
-    from tests.contracts.carrier import PubsubCarrier
+    from tests.build.carrier import PubsubCarrier
 
     with PubsubCarrier() as carrier:
         yield carrier
@@ -87,6 +88,6 @@ def web() -> Iterator[Web]:
 @pytest.fixture
 def client(hub: Hub, clock: build.FixedClock) -> build.Client:
     """A client of the whole edge."""
-    from functions import http, routes
+    from functions.edge import http, routes
 
     return build.Client(http.Edge(hub, routes.table()), clock)

@@ -1,6 +1,6 @@
 """What every dialect is made of: Request, Reply, Wait, Route, Dialect; the status of each refusal; deliberate oddities.
 
-The edge (`functions/http.py`) makes Requests from bytes and carries Replies out; a handler is three steps: decode, one
+The edge (`functions.edge`) makes Requests from bytes and carries Replies out; a handler is three steps: decode, one
 Hub verb, encode.
 """
 
@@ -19,7 +19,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from lib import errors
 
 if TYPE_CHECKING:
-    from lib.domain.access import Actor
+    from lib.domain.account.access import Actor
     from lib.domain.hub import Hub
 
 BODY_BYTES_MAX = 32 * 1024 * 1024

@@ -8,39 +8,39 @@ from datetime import datetime, timedelta
 
 from lib.auth.port import Auth, Visitors
 from lib.clock import Clock
-from lib.domain.access import ANY_ORIGIN
-from lib.domain.account import Accounts
-from lib.domain.agenda import Agenda
-from lib.domain.archive import Archive
-from lib.domain.board import Board
-from lib.domain.catalog import Catalog
-from lib.domain.clockwork import Clockwork
-from lib.domain.delivery import Deliveries
-from lib.domain.event import MERGED_CHANNEL, READY_CHANNEL
-from lib.domain.export import Exports
-from lib.domain.family import Families
-from lib.domain.firing import Firing
-from lib.domain.inspection import Inspector
-from lib.domain.intake import Decode, Intake
-from lib.domain.item import Items
-from lib.domain.journal import Journal
-from lib.domain.kcidb_list import Views
-from lib.domain.kv import Pairs
-from lib.domain.ledger import Ledger
-from lib.domain.letter import Letters
-from lib.domain.manifest import Manifests
-from lib.domain.patrol import Patrol
-from lib.domain.projector import Projector
-from lib.domain.relay import Relay
-from lib.domain.retention import Retention
-from lib.domain.search import Searcher
-from lib.domain.sent import Sent
-from lib.domain.submitter import Submitters
-from lib.domain.subscription import Subscriptions
-from lib.domain.telemetry import EVENTS_READ_MAX, Telemetry
-from lib.domain.visitor import Guests
-from lib.domain.watch import Watches
-from lib.domain.watchman import Watchman
+from lib.domain.account.access import ANY_ORIGIN
+from lib.domain.account.account import Accounts
+from lib.domain.account.federated import Guests
+from lib.domain.account.mail import Letters
+from lib.domain.account.submitter import Submitters
+from lib.domain.bridge.projector import Projector
+from lib.domain.bridge.view_search import Views
+from lib.domain.dashboard.reader import Board
+from lib.domain.event.event import MERGED_CHANNEL, READY_CHANNEL
+from lib.domain.event.journal import Journal
+from lib.domain.event.ledger import Ledger
+from lib.domain.event.loop import Patrol
+from lib.domain.event.relay import Relay
+from lib.domain.event.retention import Retention
+from lib.domain.event.subscription import Subscriptions
+from lib.domain.ingest.intake import Decode, Intake
+from lib.domain.ingest.sent import Sent
+from lib.domain.node.catalog import Catalog
+from lib.domain.node.clockwork import Clockwork
+from lib.domain.node.manifest import Manifests
+from lib.domain.notify.delivery import Deliveries
+from lib.domain.notify.follower import Watchman
+from lib.domain.notify.notification import Firing
+from lib.domain.notify.watch import Watches
+from lib.domain.query.search import Searcher
+from lib.domain.readiness.catalog import Agenda
+from lib.domain.readiness.inspection import Inspector
+from lib.domain.report.archive import Archive
+from lib.domain.report.export import Exports
+from lib.domain.report.family import Families
+from lib.domain.service.kv import Pairs
+from lib.domain.service.queue import Items
+from lib.domain.service.telemetry import EVENTS_READ_MAX, Telemetry
 from lib.errors import Unavailable
 from lib.ids import Ids
 from lib.messaging.port import Bus

@@ -92,7 +92,7 @@ def missing(collection: Collection, equal: frozenset[str], ranges: frozenset[str
     `equal` are the fields compared for equality (membership and containment too), `ranges` those with an order
     comparison, `order` the field ordered by (`-` first when descending) or "" for key order, or any order for a count.
     Firestore's rules: indexes of one order may be merged. Equalities alone and one field alone, ascending, are served
-    for every promoted field (`firestore_index.py`); descending alone where some shape is ordered that way.
+    for every promoted field (`firestore/index.py`); descending alone where some shape is ordered that way.
     """
     names = equal | ranges | ({order.lstrip("-")} if order else frozenset())
     if unknown := sorted(n for n in names if collection.field(n) is None):

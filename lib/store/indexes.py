@@ -145,7 +145,7 @@ ITEM = Collection(
 MANIFEST = Collection("manifest", fields=(Field("line", _TS), Field("at", _AT)), shapes=_each(("line",), ("at",)))
 MANIFEST_PART = Collection("manifest_part", fields=(Field("expires_at", _AT),), ttl=Ttl("expires_at", timedelta(0)))
 
-# Nodes still to be told of as reports (`lib/domain/backlog.py`).
+# Nodes still to be told of as reports (`lib/domain/event/backlog.py`).
 BACKLOG = Collection("backlog", fields=(Field("at", _AT),))
 
 # Read by their key alone.
@@ -207,7 +207,7 @@ _CHANGED = ("changed_at",)
 
 
 def _report(kind: str, fields: tuple[Field, ...] = (), shapes: tuple[Shape, ...] = ()) -> Collection:
-    """A kind of KCIDB's objects as merged (`lib/domain/report.py`): exports go along `changed_at`."""
+    """A kind of KCIDB's objects as merged (`lib/domain/report/report.py`): exports go along `changed_at`."""
     shared = (
         Field("conflicted", _T), Field("origin", _T, "object.origin"), Field("changed_at", _AT),
         Field("alone", _B, "node.alone", is_coarse=True),

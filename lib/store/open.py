@@ -23,14 +23,14 @@ def open_store(url: str, *, clock: Clock = now) -> Store:
     """The store of a URL; its parent folder is made if missing. Raises Invalid for a URL that names none."""
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and (rest == "" or (rest.startswith("/") and not rest.endswith("/"))):
-        from lib.store.sqlite import SqliteStore
+        from lib.store.sqlite.store import SqliteStore
 
         path = rest[1:]
         if path:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         return SqliteStore(path, clock=clock)
     if scheme == "firestore" and _FIRESTORE.fullmatch(rest):
-        from lib.store.firestore import FirestoreStore
+        from lib.store.firestore.store import FirestoreStore
 
         project, _, database = rest.partition("/")
         return FirestoreStore(project, database or "(default)", clock=clock)

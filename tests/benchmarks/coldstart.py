@@ -25,8 +25,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 
-from tests import firestore
 from tests.benchmarks.table import Table, machine, milliseconds
+from tests.build import firestore
 from tests.emulators import pubsub
 
 ROOT = Path(__file__).parents[2]

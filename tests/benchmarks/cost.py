@@ -17,20 +17,21 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from functions import http, routes
+from functions.edge import http, routes
+from functions.edge.http import Held
 from functions.flask_shell import FAR_POLL_EVERY_S, end_of
-from functions.http import Held
 from lib.dialects.kcidb.codec import decode_text
 from lib.dialects.wire import Request
-from lib.domain import node as rules
 from lib.domain.hub import Hub
-from lib.domain.node import to_body
-from tests import build, firestore
+from lib.domain.node import node as rules
+from lib.domain.node.node import to_body
+from tests import build
 from tests.benchmarks import bodies
 from tests.benchmarks.price import DAYS, MESSAGE_BYTES_MIN, REGIONS, TYPICAL, Cost
 from tests.benchmarks.results import Results
 from tests.benchmarks.sweep import ACTOR
 from tests.benchmarks.table import Table, number
+from tests.build import firestore
 
 OPEN = 100_000
 STORED_AT_ONCE = 300

@@ -45,7 +45,7 @@ def fill_file(path: Path, count: int) -> None:
 
 def fill_tree(hub: Any, number: int, size: int, at: datetime) -> None:
     """One checkout of so many nodes through the verbs of a hub."""
-    from lib.domain.access import Actor
+    from lib.domain.account.access import Actor
 
     actor = Actor("benchmark", "service:pipeline", is_superuser=True)
     root = hub.nodes.submit(actor, bodies.checkout(number), at)
@@ -53,6 +53,6 @@ def fill_tree(hub: Any, number: int, size: int, at: datetime) -> None:
 
 
 def _branch(level: bodies.Body) -> Any:
-    from lib.domain.tree import Branch
+    from lib.domain.node.tree import Branch
 
     return Branch(level["node"], [_branch(child) for child in level["child_nodes"]])

@@ -21,9 +21,9 @@ import orjson
 
 from lib.clock import stamp
 from lib.dialects.kcidb import codec
-from lib.domain import submission as rules
 from lib.domain.hub import Hub
-from lib.domain.submission import PENDING, SUBMISSIONS, Submission
+from lib.domain.ingest import submission as rules
+from lib.domain.ingest.submission import PENDING, SUBMISSIONS, Submission
 from lib.messaging.open import open_bus
 from lib.store.open import open_store
 from tests.benchmarks.kcidb import EXCERPTS

@@ -16,10 +16,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from lib.domain import node as rules
-from lib.domain.access import Actor
+from lib.domain.account.access import Actor
 from lib.domain.hub import Hub
-from lib.domain.node import Node, to_body
+from lib.domain.node import node as rules
+from lib.domain.node.node import Node, to_body
 from lib.messaging.open import open_bus
 from lib.store.open import open_store
 from lib.store.port import Store, Tx

@@ -10,8 +10,8 @@ import pytest
 
 from lib.clock import Clock
 from lib.store.port import Store
-from lib.store.sqlite import SqliteStore
-from tests import firestore
+from lib.store.sqlite.store import SqliteStore
+from tests.build import firestore
 
 Opener = Callable[[Path, Clock], Store]
 

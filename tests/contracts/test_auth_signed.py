@@ -20,8 +20,8 @@ from lib.auth.firebase import ASK_AGAIN_AFTER, STANDING_KNOWN_FOR, Directory, Fi
 from lib.auth.oidc import GoogleOidc
 from lib.auth.port import Visitor
 from lib.errors import Unavailable
-from tests import issuer
-from tests.issuer import AUDIENCE, PROJECT, PUSHER, SCHEDULER, Issuer, robot_claims, visitor_claims
+from tests.build import issuer
+from tests.build.issuer import AUDIENCE, PROJECT, PUSHER, SCHEDULER, Issuer, robot_claims, visitor_claims
 
 NOW = datetime(2024, 2, 1, 9, 58, 28, tzinfo=UTC)
 

@@ -13,7 +13,7 @@ from lib.errors import Invalid, Unavailable
 from lib.messaging.open import open_bus
 from lib.messaging.port import Message
 from lib.store.open import open_store
-from tests.contracts.carrier import PubsubCarrier
+from tests.build.carrier import PubsubCarrier
 
 BUSES = ("embedded", "pubsub://demo-x")
 """Every adapter joins by its URL here."""

@@ -8,7 +8,7 @@ import pytest
 from lib.errors import Invalid, NotFound, Unavailable
 from lib.messaging.open import open_dead_letters
 from lib.messaging.port import Message
-from tests.contracts.carrier import READER
+from tests.build.carrier import READER
 
 URL = "pubsub://demo-x"
 

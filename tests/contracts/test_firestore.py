@@ -11,15 +11,15 @@ from google.api_core import exceptions
 
 from lib import tally
 from lib.errors import Exists, Invalid, TooLarge, Unavailable, Unserved
-from lib.store import firestore as adapter
-from lib.store import firestore_client, firestore_log
-from lib.store import firestore_wire as wire
 from lib.store import open as opening
-from lib.store.firestore_doc import INDEXED_BYTES_MAX, INDEXED_TEXTS_MAX, PART_BYTES
-from lib.store.firestore_index import PART
-from lib.store.firestore_wire import name_of
+from lib.store.firestore import client, log
+from lib.store.firestore import store as adapter
+from lib.store.firestore import wire as wire
+from lib.store.firestore.doc import INDEXED_BYTES_MAX, INDEXED_TEXTS_MAX, PART_BYTES
+from lib.store.firestore.index import PART
+from lib.store.firestore.wire import name_of
 from lib.store.port import BODY_BYTES_MAX, KEY_BYTES_MAX, Scan, Where
-from tests import firestore
+from tests.build import firestore
 from tests.contracts.test_store import append, at, change, keys, node, put
 
 
@@ -173,7 +173,7 @@ class TestSending:
     def test_nothing_overtakes_what_another_process_has_not_sent(
         self, store, open_here, publish, sent, ticking, monkeypatch
     ):
-        monkeypatch.setattr(firestore_log, "PATIENCE_S", 0.05)
+        monkeypatch.setattr(log, "PATIENCE_S", 0.05)
         store.start_sending()
         append(store, "a")
         other = open_here()
@@ -191,14 +191,14 @@ class TestSending:
             tried.append(events)
             raise Unavailable("no bus")
 
-        monkeypatch.setattr(firestore_log, "pause", lambda *args, **more: waited.append(args))
+        monkeypatch.setattr(log, "pause", lambda *args, **more: waited.append(args))
         store.start_sending()
         for key in "abc":
             append(store, key)
             with pytest.raises(Unavailable):
                 store.send(fail)
         assert len(tried) == 1 and waited == []
-        monkeypatch.setattr(firestore_log, "PATIENCE_S", 0)
+        monkeypatch.setattr(log, "PATIENCE_S", 0)
         append(store, "d")
         store.send(publish)
         assert sent == [["a"], ["b"], ["c"], ["d"]] and waited == []
@@ -207,8 +207,8 @@ class TestSending:
         def fail(events):
             raise Unavailable("no bus")
 
-        monkeypatch.setattr(firestore_log, "PATIENCE_S", 0)
-        monkeypatch.setattr(firestore_log, "BATCH_MAX", 2)
+        monkeypatch.setattr(log, "PATIENCE_S", 0)
+        monkeypatch.setattr(log, "BATCH_MAX", 2)
         store.start_sending()
         for key in "abcd":
             append(store, key)
@@ -273,7 +273,7 @@ class TestOutages:
             answer = call(method, request)
             if hasattr(request, "writes") and not lost:
                 lost.append(request)
-                left[0] = 2 * (firestore_client.READ_TRIES_MAX + 1)
+                left[0] = 2 * (client.READ_TRIES_MAX + 1)
                 raise exceptions.ServiceUnavailable("lost")
             return answer
 
@@ -284,7 +284,7 @@ class TestOutages:
             return "done"
 
         monkeypatch.setattr(store._database, "_call", broken)
-        monkeypatch.setattr(firestore_client.time, "sleep", lambda s: None)
+        monkeypatch.setattr(client.time, "sleep", lambda s: None)
         assert store.transact(work) == "done" and len(runs) == 1
         assert store.load("node", "n1").rev == 1 and keys_of(store) == ["a"]
 
@@ -306,7 +306,7 @@ class TestOutages:
             raise exceptions.ServiceUnavailable("down")
 
         monkeypatch.setattr(store._database, "_call", down)
-        monkeypatch.setattr(firestore_client.time, "sleep", lambda s: None)
+        monkeypatch.setattr(client.time, "sleep", lambda s: None)
         for use in (
             lambda: store.load("node", "a"),
             lambda: store.count("node", ()),
@@ -326,7 +326,7 @@ class TestOutages:
             return write(writes, transaction)
 
         monkeypatch.setattr(store._database, "write", no_numbers)
-        monkeypatch.setattr(firestore_log, "TRIES_MAX", 2)
+        monkeypatch.setattr(log, "TRIES_MAX", 2)
         append(store, "a")
         other = open_here()
         other.repair(ticking(), None)

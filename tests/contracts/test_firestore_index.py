@@ -4,7 +4,7 @@ import itertools
 import json
 
 from lib.store.collection import missing
-from lib.store.firestore_index import EVERY, EXPIRE_AT, KEY, OWN, PART, TODO_AT, composite, firestore_indexes
+from lib.store.firestore.index import EVERY, EXPIRE_AT, KEY, OWN, PART, TODO_AT, composite, firestore_indexes
 from lib.store.indexes import COLLECTIONS, EVENT, NODE
 
 COMPOSITE_MAX = 1000

@@ -16,7 +16,7 @@ from lib.outbound.memory import MemoryPost
 from lib.outbound.open import open_post
 from lib.outbound.port import Mail
 from lib.outbound.smtp import WAITING_MAX, SmtpPost
-from tests.mailbox import mailbox
+from tests.build.mailbox import mailbox
 
 MAIL = Mail("bob@example.org", "Hear, hear", "Dear Bob,\n\nthe token: " + "x" * 300 + "\n\nérgo\n")
 SENDER = "hub@example.org"

@@ -11,7 +11,7 @@ import pytest
 from lib.errors import Unavailable
 from lib.messaging.port import Message
 from lib.messaging.pubsub_message import ATTRIBUTES_MAX, encode, thin
-from tests.contracts.carrier import read
+from tests.build.carrier import read
 
 
 @pytest.fixture

@@ -18,12 +18,14 @@ import pytest
 
 from lib.clock import stamp
 from lib.errors import Exists, Invalid, Unavailable
-from lib.store import collection, sqlite, sqlite_scan
+from lib.store import collection
 from lib.store.collection import Collection, Field, Shape, Type
 from lib.store.indexes import COLLECTIONS
 from lib.store.open import open_store
 from lib.store.port import Scan, Where
-from lib.store.sqlite import SqliteStore
+from lib.store.sqlite import scan
+from lib.store.sqlite import store as adapter
+from lib.store.sqlite.store import SqliteStore
 from tests.contracts.test_store import at, keys, node, put
 
 
@@ -153,7 +155,7 @@ class TestGroupCommit:
         put(store, {"id": "a"})
 
     def test_a_lock_held_by_another_process_is_waited_for_and_then_unavailable(self, opened, path, monkeypatch):
-        monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.2)
+        monkeypatch.setattr(adapter, "BUSY_TIMEOUT_S", 0.2)
         store = opened()
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -258,7 +260,7 @@ class TestSchema:
 
     def test_a_new_shape_only_adds_its_index(self, opened, path, monkeypatch):
         opened(collections=[self.WIDER]).close()
-        monkeypatch.setattr("lib.store.sqlite_schema._backfill", None)
+        monkeypatch.setattr("lib.store.sqlite.schema._backfill", None)
         wider = replace(self.WIDER, shapes=(*self.WIDER.shapes, Shape(("n",), ("received_at",))))
         opened(collections=[wider])
         names = {r[0] for r in sqlite3.connect(path).execute("SELECT name FROM sqlite_master")}
@@ -283,7 +285,7 @@ class TestSchema:
         assert os.stat(path).st_mtime_ns == before
 
     def test_no_two_indexes_begin_alike(self):
-        for layout in sqlite.DECLARED.layouts.values():
+        for layout in adapter.DECLARED.layouts.values():
             columns = [i.columns for i in layout.indexes]
             assert not [(a, b) for a in columns for b in columns if a != b and b[: len(a)] == a]
 
@@ -413,7 +415,7 @@ class TestCost:
     ])  # fmt: skip
     def test_counts_read_indexes_alone(self, opened, where):
         store = opened("")
-        statement = sqlite_scan.count_sql(store._schema.layouts["node"], where, lambda sql, values: 0)
+        statement = scan.count_sql(store._schema.layouts["node"], where, lambda sql, values: 0)
         plan = store._writer.connection.execute(f"EXPLAIN QUERY PLAN {statement.sql}", statement.values).fetchall()
         assert all("COVERING" in step[3] or "PRIMARY KEY" in step[3] for step in plan), plan
 
@@ -427,7 +429,7 @@ class TestCost:
             (Where("state", "in", ("done", "x")), Where("name", "in", ("few", None))),
         ):
             for bounds in ((), (2,), (10,), (10, 50), (1000,)):
-                monkeypatch.setattr(sqlite_scan, "PROBED", bounds)
+                monkeypatch.setattr(scan, "PROBED", bounds)
                 for order in ("", "received_at"):
                     assert keys(store.find("node", Scan(where, order))) == ["n900", "n901", "n902"]
                 assert store.count("node", where) == 3
@@ -510,7 +512,7 @@ class TestOpening:
             SqliteStore(str(tmp_path / "nowhere" / "x.db"))
 
     def test_only_the_declared_collections_are_known(self, opened):
-        assert set(sqlite.DECLARED.layouts) == set(COLLECTIONS)
+        assert set(adapter.DECLARED.layouts) == set(COLLECTIONS)
         with pytest.raises(KeyError):
             opened("").load("nothing", "a")
 
@@ -523,7 +525,7 @@ class TestOpening:
 PRELUDE = """
 import sys
 from lib.errors import Unavailable
-from lib.store.sqlite import SqliteStore
+from lib.store.sqlite.store import SqliteStore
 store = SqliteStore(sys.argv[1])
 """
 

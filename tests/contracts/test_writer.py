@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lib.errors import Exists, Unavailable
-from lib.store.sqlite import SqliteStore
+from lib.store.sqlite.store import SqliteStore
 from lib.waiting import Fiber
 
 

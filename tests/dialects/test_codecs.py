@@ -8,13 +8,13 @@ import pytest
 
 from lib.clock import stamp, to_milliseconds
 from lib.dialects.kernelci import codec, codec_telemetry, codec_user
-from lib.domain.account import Group, User
-from lib.domain.account import to_body as user_body
-from lib.domain.node import KINDS, Node, to_body
+from lib.domain.account.account import Group, User
+from lib.domain.account.account import to_body as user_body
+from lib.domain.node.node import KINDS, Node, to_body
 from lib.store.port import Doc
-from schemas import kernelci as schema
-from schemas.kernelci_data import DATA
-from schemas.kernelci_telemetry import TelemetryIn, TelemetryOut
+from schemas.kernelci import body as schema
+from schemas.kernelci.data import DATA
+from schemas.kernelci.telemetry import TelemetryIn, TelemetryOut
 from tests import build
 
 ID = "65a1355ee98651d0fe81e412"

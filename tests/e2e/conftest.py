@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests import firestore
+from tests.build import firestore
 
 from .player import Player
 
@@ -29,7 +29,7 @@ SECRET_KEY = secrets.token_hex(32)
 class Hub:
     """`python -m functions.local` in a folder of its own: environment, start, stop, what it said."""
 
-    def __init__(self, folder: Path, module: str = "functions.local") -> None:
+    def __init__(self, folder: Path, module: str = "functions.home.serve") -> None:
         self.folder, self.module = folder, module
         self.env = {
             "PATH": os.environ.get("PATH", ""),
@@ -92,7 +92,7 @@ class Hub:
             self.process.stdout.close()
 
     def admin(self, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-        """One command of `functions.admin` on the same store."""
+        """One command of `functions.command.admin` on the same store."""
         return subprocess.run(
             [sys.executable, "-m", "functions.admin", *arguments], cwd=self.folder, env={**self.env, **env},
             input=stdin, capture_output=True, text=True, timeout=60,

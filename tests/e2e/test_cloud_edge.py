@@ -14,12 +14,12 @@ import pytest
 import requests
 import uvicorn
 
-from functions.asgi_shell import AsgiShell
+from functions.home.asgi_shell import AsgiShell
 from functions.settings import read
 from functions.wiring import Wiring
-from lib.domain.account import first_admin
-from tests.issuer import AUDIENCE, PROJECT, PUSHER, SCHEDULER, Issuer
-from tests.web import Web
+from lib.domain.account.account import first_admin
+from tests.build.issuer import AUDIENCE, PROJECT, PUSHER, SCHEDULER, Issuer
+from tests.build.web import Web
 
 from .conftest import SECRET_KEY, Deploy
 
@@ -152,8 +152,8 @@ def test_the_scheduler_calls_the_jobs(url, google, wiring):
 
 
 def test_what_a_killed_request_left_is_finished_by_its_own_event(url, google, wiring):
-    from lib.domain.access import Actor
-    from lib.domain.event import message
+    from lib.domain.account.access import Actor
+    from lib.domain.event.event import message
     from tests import build
 
     hub, lab = wiring.hub, Actor("1" * 24, "lab")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import requests
 
-from functions import routes
-from functions.routes import SLICES, WHOLE
+from functions.edge import routes
+from functions.edge.routes import SLICES, WHOLE
 from functions.wiring import Wiring
-from lib.domain.account import first_admin
+from lib.domain.account.account import first_admin
 
 from .conftest import SECRET_KEY, environment_of
 from .test_serve import CHECKOUT, bearer

@@ -1,5 +1,5 @@
 """KernelCI's own command line reads results: every `kci-dev results` command against the real server, which was told of
-the world of `tests/board.py` by POST /submit."""
+the world of `tests/build/board.py` by POST /submit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.board import COMMITS, MAINLINE, STABLE, STABLE_COMMIT, world
+from tests.build.board import COMMITS, MAINLINE, STABLE, STABLE_COMMIT, world
 
 from .conftest import Hub
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import requests
 
+from tests.build.issuer import AUDIENCE, PUSHER
 from tests.emulators import pubsub
-from tests.issuer import AUDIENCE, PUSHER
 
 from .conftest import Hub
 from .test_cloud_edge import asgi, google, wiring

@@ -9,8 +9,8 @@ import time
 import pytest
 import requests
 
-from tests.domain.ready import BUILD, CHECKOUT, TEST
-from tests.web import Web
+from tests.build.ready import BUILD, CHECKOUT, TEST
+from tests.build.web import Web
 
 SOON_S = 5
 

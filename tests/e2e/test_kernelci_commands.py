@@ -13,7 +13,7 @@ import requests
 
 from functions.settings import read
 from functions.wiring import Wiring
-from tests.mailbox import mailbox, token_in
+from tests.build.mailbox import mailbox, token_in
 
 from .conftest import SECRET_KEY
 from .player import Player, Refused

@@ -11,11 +11,11 @@ import pytest
 from google.cloud import pubsub_v1
 
 from functions.wiring import Wiring
-from lib.domain.access import Actor
-from lib.domain.event import message
+from lib.domain.account.access import Actor
+from lib.domain.event.event import message
 from tests import build
+from tests.build.issuer import AUDIENCE, PUSHER, SCHEDULER, Issuer
 from tests.emulators import pubsub
-from tests.issuer import AUDIENCE, PUSHER, SCHEDULER, Issuer
 
 from .test_cloud_edge import asgi, google, now, wiring
 

@@ -20,9 +20,9 @@ from google.cloud import pubsub_v1
 
 from functions.settings import read
 from functions.wiring import Wiring
-from lib.domain.account import first_admin
+from lib.domain.account.account import first_admin
+from tests.build.issuer import AUDIENCE, PUSHER, SCHEDULER, Issuer
 from tests.emulators import pubsub
-from tests.issuer import AUDIENCE, PUSHER, SCHEDULER, Issuer
 
 from .conftest import SECRET_KEY, Deploy, environment_of
 from .test_cloud_edge import CLOUD

@@ -9,8 +9,8 @@ from queue import Queue
 import pytest
 from google.cloud import pubsub_v1
 
+from tests.build.issuer import Issuer
 from tests.emulators import pubsub
-from tests.issuer import Issuer
 
 PROJECT = "projects/demo-x"
 TOPIC, SUB = f"{PROJECT}/topics/news", f"{PROJECT}/subscriptions/reader"

@@ -10,8 +10,8 @@ import pytest
 from google.api_core import exceptions
 from google.auth import jwt
 
+from tests.build.issuer import GOOGLE
 from tests.emulators.conftest import DEAD, SUB, TOPIC
-from tests.issuer import GOOGLE
 
 # Push
 

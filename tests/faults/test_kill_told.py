@@ -10,8 +10,8 @@ import requests
 from lib.clock import now
 from lib.dialects.kcidb.codec import decode_text
 from lib.domain.hub import Hub as Domain
-from lib.domain.rebuild import Difference, Rebuild
-from lib.store.sqlite import SqliteStore
+from lib.domain.ingest.rebuild import Difference, Rebuild
+from lib.store.sqlite.store import SqliteStore
 from tests import build
 from tests.e2e.conftest import Hub
 

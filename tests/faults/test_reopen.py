@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from lib.errors import Unavailable
-from lib.store.sqlite import SqliteStore
+from lib.store.sqlite.store import SqliteStore
 from lib.waiting import Fiber
 
 WAIT_S = 5

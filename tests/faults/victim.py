@@ -17,8 +17,8 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from functions import local
-from lib.store.sqlite_writer import Writer
+from functions.home import serve
+from lib.store.sqlite.writer import Writer
 
 _WRITES = re.compile(
     r"(INSERT INTO|REPLACE INTO|UPDATE|DELETE FROM)\s+\"?([A-Za-z_$#]+)|(BEGIN|COMMIT|ROLLBACK|SAVEPOINT)"
@@ -71,7 +71,7 @@ def main() -> int:
         victim.reach("answer")
 
     Writer._fill, Writer._seal = traced, sealed
-    return local.main()
+    return serve.main()
 
 
 if __name__ == "__main__":

@@ -7,15 +7,15 @@ from collections.abc import Callable
 
 import pytest
 
-from functions import routes
-from functions.http import Edge, Robots
-from functions.table import Bound, Table
+from functions.edge import routes
+from functions.edge.http import Edge, Robots
+from functions.edge.table import Bound, Table
 from lib.auth.oidc import GoogleOidc
 from lib.dialects.wire import Access, Dialect, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.errors import Invalid, NotFound, Unavailable, Unserved
 from tests import build
-from tests.issuer import AUDIENCE, PUSHER, SCHEDULER, Issuer
+from tests.build.issuer import AUDIENCE, PUSHER, SCHEDULER, Issuer
 
 
 def echo(request: Request, hub: Hub) -> Reply:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from lib.dialects.wire import Reply
-from lib.domain.event import envelope
+from lib.domain.event.event import envelope
 
 SUBSCRIPTION = "projects/hub-test/subscriptions/inbox"
 

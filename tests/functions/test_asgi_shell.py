@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from functions import asgi_shell, line
-from functions.asgi_shell import AsgiShell, base_url
-from functions.http import Edge
+from functions.edge.http import Edge
+from functions.home import asgi_shell, connection
+from functions.home.asgi_shell import AsgiShell, base_url
 from lib.clock import now as wall_clock
 from lib.dialects.wire import Access, Reply, Request, Route, Wait, reply_json
 from lib.domain.hub import Hub
@@ -262,7 +262,7 @@ def test_a_client_that_leaves_while_it_sends_gets_and_leaves_nothing(bench):
 
 
 def test_a_body_that_stops_coming_is_given_up(bench, monkeypatch):
-    monkeypatch.setattr(line, "BODY_SILENCE_S", 0.05)
+    monkeypatch.setattr(connection, "BODY_SILENCE_S", 0.05)
 
     async def story() -> None:
         connection = Connection(b"a")

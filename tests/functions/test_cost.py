@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from functions import http, routes
+from functions.edge import http, routes
 from lib.dialects.wire import Request
-from tests import firestore
 from tests.benchmarks import bodies, cost
+from tests.build import firestore
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,10 @@
-"""`functions.admin dead-letters`: what the commands show and do."""
+"""`functions.command.admin dead-letters`: what the commands show and do."""
 
 from __future__ import annotations
 
 import pytest
 
-from functions import admin
+from functions.command import admin
 from lib.messaging.port import Message
 
 ONE, TWO = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2))

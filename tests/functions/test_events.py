@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from functions import routes
-from functions.http import Edge
-from lib.domain.access import Actor
+from functions.edge import routes
+from functions.edge.http import Edge
+from lib.domain.account.access import Actor
 from lib.errors import Unavailable
 from lib.store.port import Event
 from tests import build
-from tests.issuer import PUSHER, SCHEDULER
+from tests.build.issuer import PUSHER, SCHEDULER
 
 from .pushing import cloudevent, content, log, wrapped
 
@@ -70,7 +70,7 @@ def test_an_account_of_the_cloud_is_no_user(cloud, clock, google):
 @pytest.fixture
 def own(hub) -> Callable[[Event], dict[str, Any]]:
     """The push of an event of the log, as the bus carries it."""
-    from lib.domain.event import message
+    from lib.domain.event.event import message
 
     def push(event: Event) -> dict[str, Any]:
         sent = message(event)

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.http import Edge, Held, quoted
+from functions.edge.http import Edge, Held, quoted
 from lib.dialects.wire import Dialect, Reply, Request, Route, Wait
 from lib.errors import NoMethod
 from tests import build

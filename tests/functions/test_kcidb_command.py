@@ -14,10 +14,10 @@ from threading import Thread
 
 import pytest
 
-from functions import documents, junit, kcidb_rest
-from functions.kcidb_tests import path_of
+from functions.command import document, junit, kcidb_rest
+from functions.command.kcidb_tests import path_of
 from lib.errors import Invalid, TooLarge, Unavailable
-from tests import reports
+from tests.build import reports
 
 ROOT = Path(__file__).parents[2]
 BUILD = {"id": "a:b1", "origin": "a", "checkout_id": "a:c1", "status": "PASS"}
@@ -129,8 +129,12 @@ def _seconds(work):
 
 
 def test_only_what_a_command_needs_is_imported():
-    heavy = "{'uvicorn', 'flask', 'starlette', 'google.cloud.firestore', 'functions.routes', 'lib.dialects.kernelci'}"
-    script = f"import sys, functions.admin, functions.kcidb_read; print(sorted({heavy} & set(sys.modules)))"
+    heavy = (
+        "{'uvicorn', 'flask', 'starlette', 'google.cloud.firestore', 'functions.edge.routes', 'lib.dialects.kernelci'}"
+    )
+    script = (
+        f"import sys, functions.command.admin, functions.command.kcidb_read; print(sorted({heavy} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout.strip() == "[]", done.stderr
 
@@ -140,16 +144,16 @@ def test_only_what_a_command_needs_is_imported():
     (b"{}\nbroken {", 2), (b'{"a":"{"}\n{"a":"\\\\"}', 2),
 ])  # fmt: skip
 def test_documents_are_told_apart(text, count):
-    found = list(documents.split(io.BytesIO(text)))
+    found = list(document.split(io.BytesIO(text)))
     assert len(found) == count
     assert b"".join(found).replace(b"\n", b"") == text.replace(b"\n", b"").replace(b"} {", b"}{").strip()
 
 
 def test_a_document_has_its_limit(monkeypatch):
-    monkeypatch.setattr(documents, "DOCUMENT_BYTES_MAX", 20)
-    assert len(list(documents.split(io.BytesIO(b'{"a":1}\n' * 10)))) == 10
+    monkeypatch.setattr(document, "DOCUMENT_BYTES_MAX", 20)
+    assert len(list(document.split(io.BytesIO(b'{"a":1}\n' * 10)))) == 10
     with pytest.raises(TooLarge):
-        list(documents.split(io.BytesIO(b'{"a":\n' + b'"1",\n' * 10)))
+        list(document.split(io.BytesIO(b'{"a":\n' + b'"1",\n' * 10)))
 
 
 BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><testsuite><testcase name="&b;"/></testsuite>'

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from tests import firestore, reports
 from tests.benchmarks import cost
+from tests.build import firestore, reports
 
 BUILDS, TESTS = 10, 10
 CHILDREN = BUILDS + BUILDS * TESTS + BUILDS

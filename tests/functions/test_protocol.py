@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from functions import protocol
+from functions.home import protocol
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:

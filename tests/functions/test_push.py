@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.errors import Unavailable
-from tests.issuer import PUSHER
+from tests.build.issuer import PUSHER
 
 from .pushing import SUBSCRIPTION, binary, cloudevent, content, log, wrapped
 

@@ -7,9 +7,9 @@ import json
 import pytest
 
 import main
-from functions import routes
-from functions.routes import SLICES, WHOLE, Mount, bind, table
-from functions.table import Bound, ClaimedTwice, Table
+from functions.edge import routes
+from functions.edge.routes import SLICES, WHOLE, Mount, bind, table
+from functions.edge.table import Bound, ClaimedTwice, Table
 from lib.dialects import kernelci
 from lib.dialects.wire import Reply, Route
 

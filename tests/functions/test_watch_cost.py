@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from tests import firestore
 from tests.benchmarks import cost
-from tests.domain.ready import BUILD, CHECKOUT, TEST, Merges
+from tests.build import firestore
+from tests.build.ready import BUILD, CHECKOUT, TEST, Merges
 
 
 @pytest.fixture

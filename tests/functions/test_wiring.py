@@ -6,7 +6,7 @@ import pytest
 
 from functions.settings import read
 from functions.wiring import QUERY_DOCS_FAR, QUERY_DOCS_NEAR, Wiring
-from tests import firestore
+from tests.build import firestore
 
 
 @pytest.mark.parametrize(("store", "environ", "docs_max"), [

@@ -1,89 +1,16 @@
-"""The directions of import: which part of the house may use which, held over the source of every module."""
+"""The directions of import, held over the source of every module by the table in `rooms.py`."""
 
 from __future__ import annotations
 
 import ast
 import fnmatch
 from collections.abc import Iterator
-from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-OURS = ("lib", "functions", "schemas", "infra", "main", "tests")
-LEAVES = ("lib.errors", "lib.clock", "lib.ids", "lib.waiting", "lib.tally")
-PORTS = ("lib.store.port", "lib.messaging.port", "lib.auth.port", "lib.outbound.port")
+from .rooms import DIALECTS, DOMAIN, MODULES, NAMES, OURS, room_of
 
-
-class Place(NamedTuple):
-    """A part of the house: its modules by pattern, what it may import of ours, what it must not of others'.
-
-    The first place whose pattern fits a module is the one that holds. `typing` may be imported for types only.
-    """
-
-    modules: str
-    may: tuple[str, ...]
-    must_not: tuple[str, ...] = ()
-    typing: tuple[str, ...] = ()
-
-
-CLOUD = ("google", "flask", "functions_framework", "uvicorn", "starlette")
-DATA = ("sqlite3", "apsw")
-CORE = ("functions.http", "functions.table", "functions.routes", "functions.jobs", "functions.pages*", "functions.own",
-        "functions.openapi", "functions.events", "functions.push", "functions.submission")  # fmt: skip
-
-PLACES = (
-    Place("schemas*", ("schemas*",), CLOUD + DATA),
-    Place("lib", (), CLOUD + DATA),
-    *(Place(leaf, (), CLOUD + DATA) for leaf in LEAVES),
-    Place("lib.store.collection", (), CLOUD + DATA),
-    Place("lib.store.indexes", ("lib.store.collection",), CLOUD + DATA),
-    Place("lib.*.port", ("lib.errors",), CLOUD + DATA),
-    Place("lib.*.open", ("lib.errors", "lib.clock", "lib.{own}.*"), CLOUD + DATA),
-    Place("lib.store.*", (*LEAVES, "lib.store.*"), ("flask", "os.environ")),
-    Place("lib.messaging.*", (*LEAVES, "lib.messaging.*"), ("flask", "os.environ")),
-    Place("lib.auth.*", (*LEAVES, "lib.auth.*"), ("flask", "os.environ")),
-    Place("lib.outbound.*", (*LEAVES, "lib.outbound.*"), ("flask", "os.environ")),
-    Place(
-        "lib.domain*", (*LEAVES, *PORTS, "lib.store", "lib.store.collection", "lib.store.indexes", "lib.domain*"),
-        (*CLOUD, *DATA, "os"),
-    ),
-    Place("lib.dialects.wire", ("lib", "lib.errors", "lib.clock"), CLOUD + DATA, ("lib.domain.*",)),
-    Place(
-        "lib.dialects.*.*",
-        (*LEAVES, "lib.dialects.wire", "lib.dialects.{own}*", "lib.domain.*", "schemas*"),
-        (*CLOUD, *DATA, "os"),
-        ("lib.store.port",),
-    ),
-    Place("lib.dialects.*", (*LEAVES, "lib.dialects.wire", "lib.dialects.{own}*", "lib.domain.*", "schemas*"), CLOUD),
-    Place("lib.*", ("lib.*",), CLOUD + DATA),
-    *(
-        Place(name, (*CORE, "functions", "lib.dialects*", "lib.domain.*", *LEAVES, *PORTS, "schemas*"),
-              (*CLOUD, *DATA, "os.environ"))
-        for name in CORE
-    ),
-    Place("functions.settings", (), ("google", *DATA)),
-    Place("functions.room", (), CLOUD + DATA),
-    Place("functions.output", (), CLOUD + DATA),
-    Place("functions*", ("functions*", "lib.*", "schemas*"), DATA),
-    Place("infra*", ("infra*", "lib.store.indexes", "lib.store.firestore_index", "schemas*", "functions.routes",
-                     "functions.wiring"), DATA),
-    Place("main", ("functions*",), CLOUD + DATA),
-)  # fmt: skip
-
-
-def modules() -> dict[str, Path]:
-    found = [
-        ROOT / "main.py",
-        *(p for top in ("lib", "functions", "schemas", "infra") for p in (ROOT / top).rglob("*.py")),
-    ]
-    return {
-        ".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in found if p.exists()
-    }
-
-
-MODULES = modules()
+OPENERS = ("lib.store.open", "lib.messaging.open", "lib.auth.open", "lib.outbound.open")
 
 
 def imports(tree: ast.AST) -> Iterator[tuple[str, int, bool]]:
@@ -105,57 +32,105 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, int, bool]]:
 
 def faults(name: str, source: str) -> list[str]:
     """Why a module of this name must not have this source."""
-    place = next(p for p in PLACES if fnmatch.fnmatchcase(name, p.modules))
-    own = name.split(".")[2 if name.startswith("lib.dialects.") else 1] if name.count(".") else ""
+    room = room_of(name)
     found = []
     for imported, line, is_typing in imports(ast.parse(source)):
-        allowed = [m.replace("{own}", own) for m in (*place.may, *(place.typing if is_typing else ()))]
-        target = _module(imported)
+        allowed = (*room.allowed, *(room.typing if is_typing else ()))
+        target = module_of(imported)
         if imported.split(".")[0] in OURS:
             if not any(fnmatch.fnmatchcase(target, pattern) for pattern in allowed):
                 found.append(f"{name}:{line} imports {target}")
-        elif any(imported == bad or imported.startswith(f"{bad}.") for bad in place.must_not):
+        elif any(imported == bad or imported.startswith(f"{bad}.") for bad in room.must_not):
             found.append(f"{name}:{line} imports {imported}")
-    if "os.environ" in place.must_not and ("environ" in source or "getenv" in source):
+    if "os.environ" in room.must_not and ("environ" in source or "getenv" in source):
         found.append(f"{name} reads the environment")
     return found
 
 
-def _module(imported: str) -> str:
+def module_of(imported: str) -> str:
     """The module an imported name stands for: itself, or the one it comes from."""
     return imported if imported in MODULES or "." not in imported else imported.rpartition(".")[0]
 
 
-@pytest.mark.parametrize("name", MODULES)
-def test_imports_go_one_way(name):
-    assert faults(name, MODULES[name].read_text()) == []
+def imported_rooms(package: str) -> set[str]:
+    """The rooms of the domain that a package imports."""
+    found = set()
+    for name, path in MODULES.items():
+        if name == package or name.startswith(f"{package}."):
+            targets = (module_of(imported).split(".") for imported, _, _ in imports(ast.parse(path.read_text())))
+            found |= {t[2] for t in targets if t[:2] == ["lib", "domain"] and len(t) > 3}
+    return found
+
+
+def test_imports_go_one_way():
+    assert [fault for name, path in MODULES.items() for fault in faults(name, path.read_text())] == []
+
+
+def test_rooms_of_the_domain_use_only_rooms_below_them():
+    for at, room in enumerate(DOMAIN):
+        assert set(room.domain) <= set(NAMES[:at]), room.path
+
+
+def test_the_table_permits_no_room_that_is_not_used():
+    unused = {room.path: set(room.domain) - imported_rooms(room.package) for room in (*DOMAIN, *DIALECTS)}
+    assert {path: names for path, names in unused.items() if names} == {}
+
+
+@pytest.mark.parametrize("room", DOMAIN, ids=NAMES)
+def test_each_wall_of_the_domain_bites(room):
+    """A room may import the rooms of its row and no other, nor the hub, an adapter, a dialect or the cloud."""
+    own = room.path.rpartition("/")[2]
+    inside = f"{room.package}.new"
+    for name in NAMES:
+        other = next(m for m in MODULES if m.startswith(f"lib.domain.{name}."))
+        refused = faults(inside, f"from {other} import Anything")
+        assert bool(refused) is (name != own and name not in room.domain), f"{own} → {name}"
+    for module in ("lib.domain.hub", "lib.store.sqlite.store", "lib.dialects.wire", "schemas.kernelci.body",
+                   "functions.settings", "flask", "sqlite3", "google.cloud", "os"):  # fmt: skip
+        assert faults(inside, f"import {module}"), f"{own} → {module}"
+
+
+@pytest.mark.parametrize("room", DIALECTS, ids=lambda room: room.path)
+def test_each_wall_of_a_dialect_bites(room):
+    inside = f"{room.package}.new"
+    for name in NAMES:
+        other = next(m for m in MODULES if m.startswith(f"lib.domain.{name}."))
+        assert bool(faults(inside, f"from {other} import Anything")) is (name not in room.domain), name
+    others = {f"lib.dialects.{other.path.rpartition('/')[2]}.codec" for other in DIALECTS if other != room}
+    for module in (*others, "lib.store.port", "lib.store.indexes", "functions.settings", "flask", "sqlite3", "os"):
+        assert faults(inside, f"import {module}"), module
+    assert faults(inside, "from lib.domain.hub import Hub") == []
 
 
 @pytest.mark.parametrize(("name", "source"), [
     ("main", "from lib.domain.hub import Hub"),
     ("main", "import lib"),
     ("lib.errors", "from lib import clock"),
-    ("lib.domain.node", "import schemas.kernelci"),
-    ("lib.domain.node", "from lib.store import sqlite"),
-    ("lib.domain.node", "def f():\n    import sqlite3"),
-    ("lib.domain.node", "from os import path"),
-    ("lib.domain.node", "from lib.dialects.wire import Reply"),
+    ("lib.domain.hub", "from lib.store.sqlite.store import SqliteStore"),
+    ("lib.domain.node.node", "import schemas.kernelci"),
+    ("lib.domain.node.node", "from lib.store import sqlite"),
+    ("lib.domain.node.node", "def f():\n    import sqlite3"),
+    ("lib.domain.node.node", "from os import path"),
+    ("lib.domain.node.node", "from lib.dialects.wire import Reply"),
     ("lib.store.port", "from lib.clock import now"),
-    ("lib.store.sqlite", "from lib.domain.node import Node"),
-    ("lib.store.sqlite", "from lib.auth.local import LocalAuth"),
-    ("lib.store.sqlite", "import os\nos.environ['A']"),
-    ("lib.store.firestore", "from tests.emulators.firestore import start"),
+    ("lib.store.sqlite.store", "from lib.domain.node.node import Node"),
+    ("lib.store.sqlite.store", "from lib.auth.local import LocalAuth"),
+    ("lib.store.sqlite.store", "import os\nos.environ['A']"),
+    ("lib.store.firestore.store", "from tests.emulators.firestore import start"),
+    ("lib.store.sqlite.store", "from lib.store.firestore import wire"),
+    ("lib.store.firestore.store", "from lib.store.sqlite import schema"),
+    ("lib.dialects.wire", "from lib.dialects.kernelci import codec"),
     ("lib.store.open", "from lib.messaging.sqlite import SqliteBus"),
     ("lib.dialects.wire", "from lib.domain.hub import Hub"),
-    ("lib.dialects.lava.codec", "from lib.dialects.kernelci import codec"),
-    ("lib.dialects.lava.codec", "from lib.store.port import Scan"),
-    ("lib.dialects.lava.codec", "import flask"),
-    ("schemas.lava", "from lib.errors import Invalid"),
-    ("functions.http", "from lib.store.open import open_store"),
-    ("functions.http", "from functions import wiring"),
-    ("functions.routes", "import flask"),
+    ("lib.dialects.kcidb.codec", "from schemas.kernelci.body import NodeIn"),
+    ("schemas.kcidb.version", "from lib.errors import Invalid"),
+    ("schemas.kcidb.version", "from schemas.kernelci.body import NodeIn"),
+    ("functions.edge.http", "from lib.store.open import open_store"),
+    ("functions.edge.http", "from functions import wiring"),
+    ("functions.edge.routes", "import flask"),
+    ("functions.push.route", "from functions.command import kcidb"),
     ("functions.jobs", "from os import environ"),
-    ("infra.function", "from functions import settings"),
+    ("infra.function", "from functions import home"),
     ("infra.firestore", "from lib.store import firestore"),
     ("infra.script", "from lib.domain.hub import Hub"),
     ("functions.wiring", "from tests.emulators import pubsub"),
@@ -168,8 +143,8 @@ def test_the_rules_bite(name, source):
 
 @pytest.mark.parametrize(("name", "source"), [
     ("lib.dialects.wire", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lib.domain.hub import Hub"),
-    ("lib.dialects.lava.codec", "from lib.dialects.lava import x\nfrom lib.dialects.wire import Reply"),
-    ("lib.store.open", "def f():\n    from lib.store.sqlite import SqliteStore"),
+    ("lib.dialects.kcidb.codec", "from lib.dialects.kcidb import check\nfrom lib.dialects.wire import Reply"),
+    ("lib.store.open", "def f():\n    from lib.store.sqlite.store import SqliteStore"),
     ("main", "from functions.flask_shell import target"),
 ])  # fmt: skip
 def test_the_rules_allow(name, source):
@@ -177,6 +152,5 @@ def test_the_rules_allow(name, source):
 
 
 def test_only_the_wiring_opens_adapters():
-    openers = ("lib.store.open", "lib.messaging.open", "lib.auth.open", "lib.outbound.open")
-    opened = {n for n, p in MODULES.items() for m, _, _ in imports(ast.parse(p.read_text())) if m.startswith(openers)}
+    opened = {n for n, p in MODULES.items() for m, _, _ in imports(ast.parse(p.read_text())) if m.startswith(OPENERS)}
     assert opened == {"functions.wiring"}

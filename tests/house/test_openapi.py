@@ -7,7 +7,7 @@ from pathlib import Path
 
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from functions import openapi, routes
+from functions.edge import openapi, routes
 
 KEPT = Path(__file__).parents[2] / "schemas" / "openapi.json"
 

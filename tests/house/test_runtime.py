@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from .test_imports import MODULES, OURS, ROOT, imports
+from .rooms import MODULES, OURS, ROOT
+from .test_imports import imports
 
 REQUIRED = ROOT / "requirements.txt"
 BY_OPTION = {"uvloop", "httptools", "websockets", "bcrypt"}
@@ -68,16 +69,16 @@ def test_importing_main_does_no_work():
     """Nothing is opened, no setting is read (the one set above is faulty), no dialect or adapter is loaded."""
     loaded = after("import main; assert callable(main.hub)")
     assert not {
-        m for m in loaded if m.startswith(("lib.store.sqlite", "lib.messaging.sqlite", "lib.dialects.kernelci"))
+        m for m in loaded if m.startswith(("lib.store.sqlite.store", "lib.messaging.sqlite", "lib.dialects.kernelci"))
     }
     assert not loaded & {"functions.wiring", "functions.settings", "sqlite3", "argon2", "jwt"}
 
 
-@pytest.mark.parametrize("code", ["import main", "import functions.local", "import functions.admin"])
+@pytest.mark.parametrize("code", ["import main", "import functions.home.serve", "import functions.command.admin"])
 def test_nothing_at_home_loads_the_cloud(code):
     loaded = after(code)
     assert not {m for m in loaded if m.startswith(("google.cloud.", "google.api_core", "grpc", "firebase_admin"))}
 
 
 def test_serving_does_not_load_flask():
-    assert "flask" not in after("import functions.local")
+    assert "flask" not in after("import functions.home.serve")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from functions import openapi, settings
+from functions import settings
+from functions.edge import openapi
 from functions.settings import SETTINGS, Setting
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import main
-from functions import jobs, routes
+from functions import jobs
+from functions.edge import routes
 from functions.settings import SETTINGS
 from infra import declared, function, generated, parameter, push, schedule, source
 from infra.name import PUSH, SCHEDULER

@@ -9,7 +9,7 @@ import pytest
 
 from infra import api, function, name, parameter, push, schedule
 from infra.parameter import Parameters
-from lib.store.firestore_index import firestore_indexes
+from lib.store.firestore.index import firestore_indexes
 
 DEMO = Parameters("demo", "europe-west1", "europe-west1")
 EMAIL = {"EMAIL": "ops@example.org"}

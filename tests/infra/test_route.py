@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from functions import routes
-from functions.table import Found, Missed
+from functions.edge import routes
+from functions.edge.table import Found, Missed
 from infra import function, route
 
 PATHS = function.paths()

@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 
 from lib.clock import stamp
 from lib.dialects.kcidb.codec import decode, encode, read
-from lib.domain.access import Actor
-from lib.domain.archive import Archive
-from lib.domain.canonical import canonical, digest
-from lib.domain.intake import Intake, Receipt, Sender
-from lib.domain.ledger import Ledger
-from lib.domain.report import COLLECTION, KINDS, SINGULAR, lift
-from lib.domain.sent import Sent
+from lib.domain.account.access import Actor
+from lib.domain.event.ledger import Ledger
+from lib.domain.ingest.intake import Intake, Receipt, Sender
+from lib.domain.ingest.sent import Sent
+from lib.domain.report.archive import Archive
+from lib.domain.report.canonical import canonical, digest
+from lib.domain.report.report import COLLECTION, KINDS, SINGULAR, lift
 from lib.store.port import Doc, Scan, Store
-from lib.store.sqlite import SqliteStore
-from tests import build, firestore
-from tests.domain.reports import FIELDS, Copy, model
+from lib.store.sqlite.store import SqliteStore
+from tests import build
+from tests.build import firestore
+from tests.build.collision import FIELDS, Copy, model
 
 SENDER = Sender(Actor("submitter:lab", "submitter:lab", origins=frozenset(["a"])), "rest")
 LATER = timedelta(days=9)

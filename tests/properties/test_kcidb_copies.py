@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.dialects.kcidb.codec import decode, encode, read, upgraded
-from lib.domain.canonical import canonical
-from lib.domain.report import KINDS, absorb, is_lifted, lift
-from tests.domain.reports import FIELDS, apart, reread, same
+from lib.domain.report.canonical import canonical
+from lib.domain.report.report import KINDS, absorb, is_lifted, lift
+from tests.build.collision import FIELDS, apart, reread, same
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 kinds = pytest.mark.parametrize("kind", KINDS)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lib.domain.canonical import canonical
-from lib.domain.report_join import LOST_BYTES_MAX
-from lib.domain.report_size import FIELD_BYTES_MAX, INDEXED_BYTES_MAX
-from schemas.kcidb import NEWEST, versions
-from schemas.kcidb_fields import Flag, Free, List, Number, Struct
+from lib.domain.ingest.size import FIELD_BYTES_MAX, INDEXED_BYTES_MAX
+from lib.domain.report.canonical import canonical
+from lib.domain.report.join import LOST_BYTES_MAX
+from schemas.kcidb.field import Flag, Free, List, Number, Struct
+from schemas.kcidb.version import NEWEST, versions
 from tests import build
 from tests.properties import intakes
 from tests.properties.intakes import Submission, intake_of, submit
@@ -68,7 +68,7 @@ def test_a_report_as_large_as_can_be(opened, kind):
 
 def test_small_copies_of_large_reports(opened, monkeypatch):
     """What they change is more than one transaction writes: they are merged in several."""
-    monkeypatch.setattr("lib.store.firestore_tx.BYTES_MAX", 100_000)
+    monkeypatch.setattr("lib.store.firestore.tx.BYTES_MAX", 100_000)
     store = opened()()
     some = [{"id": f"a:{n}", "origin": "a", "build_id": "a:b", "misc": {"x": "y" * 9000}} for n in range(30)]
     for one in some:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lib.dialects.kcidb.codec import decode, read
 from lib.dialects.kcidb.codec import opened as opened_text
-from lib.domain.canonical import canonical
-from lib.domain.report import KINDS
+from lib.domain.report.canonical import canonical
+from lib.domain.report.report import KINDS
 from tests import build
 from tests.properties import intakes
 from tests.properties.intakes import (
@@ -36,8 +36,8 @@ deep = settings(quick, max_examples=400)
 @pytest.fixture(autouse=True)
 def pieces(monkeypatch):
     """Two copies a transaction, so that most submissions take several; long texts in parts."""
-    monkeypatch.setattr("lib.domain.intake.PIECE_COPIES_NEAR", 2)
-    monkeypatch.setattr("lib.domain.intake.PIECE_COPIES_FAR", 2)
+    monkeypatch.setattr("lib.domain.ingest.intake.PIECE_COPIES_NEAR", 2)
+    monkeypatch.setattr("lib.domain.ingest.intake.PIECE_COPIES_FAR", 2)
 
 
 def check_whatever_happens(opened, data):
@@ -97,8 +97,8 @@ COMMITS_MAX = 20
 
 @pytest.fixture
 def parts(monkeypatch):
-    monkeypatch.setattr("lib.domain.submission.INLINE_CHARS_MAX", 100)
-    monkeypatch.setattr("lib.domain.submission.PART_CHARS", 100)
+    monkeypatch.setattr("lib.domain.ingest.submission.INLINE_CHARS_MAX", 100)
+    monkeypatch.setattr("lib.domain.ingest.submission.PART_CHARS", 100)
 
 
 @pytest.mark.parametrize("is_committed", [True, False])

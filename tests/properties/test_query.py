@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from lib.clock import stamp, to_milliseconds
 from lib.dialects.kernelci.codec import NODE_KEYS, decode_node, encode_created, encode_node
 from lib.dialects.kernelci.codec_query import NODE_FIELDS, OPERATORS, Type, decode_filters
-from lib.domain.node import KINDS, RESULTS, STATES, Node, from_body, to_body
-from lib.domain.query import Filter, Query, matches, regex
-from lib.domain.search import Searcher
+from lib.domain.node.node import KINDS, RESULTS, STATES, Node, from_body, to_body
+from lib.domain.query.query import Filter, Query, matches, regex
+from lib.domain.query.search import Searcher
 from lib.errors import Invalid
 from lib.store.port import Scan
-from lib.store.sqlite import SqliteStore
+from lib.store.sqlite.store import SqliteStore
 
 START = datetime(2024, 2, 1, tzinfo=UTC)
 # `…` stands for nearly as many characters as an index entry holds.

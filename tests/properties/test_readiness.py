@@ -8,17 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib.dialects.kcidb.codec import decode_text
-from lib.domain.access import Actor
+from lib.domain.account.access import Actor
 from lib.domain.hub import Hub
-from lib.domain.intake import Sender
-from lib.domain.purpose import BUILT_IN, is_lasting
-from lib.domain.readiness import Report, evaluate
-from lib.domain.report import KINDS, absorb
-from lib.domain.report_order import IDENTITY
-from lib.store.sqlite import SqliteStore
+from lib.domain.ingest.intake import Sender
+from lib.domain.readiness.purpose import BUILT_IN, is_lasting
+from lib.domain.readiness.readiness import Report, evaluate
+from lib.domain.report.order import IDENTITY
+from lib.domain.report.report import KINDS, absorb
+from lib.store.sqlite.store import SqliteStore
 from tests import build
-from tests.domain.ready import FAMILY, LONG_AGO, Shelf
-from tests.domain.reports import copies
+from tests.build.collision import copies
+from tests.build.ready import FAMILY, LONG_AGO, Shelf
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 LASTING = [p for p in BUILT_IN.values() if is_lasting(p, BUILT_IN)]

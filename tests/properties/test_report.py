@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lib.domain.canonical import canonical
-from lib.domain.report import KINDS, absorb, provenance
-from lib.domain.report_order import is_same, mark_of
-from tests.domain import reports
-from tests.domain.reports import Copy, apart, copies, join, merged, model, reread, same
+from lib.domain.report.canonical import canonical
+from lib.domain.report.order import is_same, mark_of
+from lib.domain.report.report import KINDS, absorb, provenance
+from tests.build import collision
+from tests.build.collision import Copy, apart, copies, join, merged, model, reread, same
 
 AT = "2026-01-03T00:00:00.000000Z"
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -62,11 +62,11 @@ def test_what_was_absorbed_changes_nothing_again(kind, data):
 
 
 def check_all_sources(kind, data):
-    nodes = data.draw(reports.tellings(kind))
+    nodes = data.draw(collision.tellings(kind))
     some = data.draw(st.lists(copies(kind), max_size=4))
     order = data.draw(st.permutations([*some, *nodes, *data.draw(st.lists(st.sampled_from(nodes), max_size=2))]))
     body = merged(kind, order)
-    assert same(body, reports.model_of_both(kind, order))
+    assert same(body, collision.model_of_both(kind, order))
     assert merged(kind, order, body) == body
     x, y = merged(kind, order[:2]), merged(kind, order[1:] or order)
     assert same(join(kind, x, y), body)
@@ -175,7 +175,7 @@ def test_the_strongest_verdict_supplies_what_it_tells(kind, data):
     """(13) ranks being equal, contested fields come from copies with the verdict that is shown."""
     some = [copy._replace(rank=0) for copy in data.draw(told(kind))]
     view = merged(kind, some)["object"]
-    field = reports.VERDICTS[kind][0]
+    field = collision.VERDICTS[kind][0]
     strong = [apart(copy.fields) for copy in some if copy.fields.get(field) == view.get(field)]
     for name, value in apart(view).items():
         supplied = [fields[name] for fields in strong if name in fields]

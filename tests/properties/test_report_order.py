@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.domain.canonical import canonical
-from lib.domain.report import absorb, lift
-from lib.domain.report_order import is_same, mark_of
+from lib.domain.report.canonical import canonical
+from lib.domain.report.order import is_same, mark_of
+from lib.domain.report.report import absorb, lift
 
 quick = settings(max_examples=200, deadline=None)
 

@@ -3,6 +3,8 @@
 Everything here is read by anybody. Handlers by noun: `trees` (by commit), `branches` (by name), `items` (one build or
 test), `hardware`, `issues`, `reports`. Codecs: `params` (what is asked), `codec`, `codec_summary`, `codec_issue`,
 `codec_report`; `nothing` holds what is said when there is nothing.
+
+May import from the domain: `hub`, `dashboard`, `report`.
 """
 
 from __future__ import annotations

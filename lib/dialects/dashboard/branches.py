@@ -11,13 +11,13 @@ from lib.dialects.dashboard.nothing import HISTORY, RESULTS, nothing
 from lib.dialects.dashboard.params import Params
 from lib.dialects.dashboard.trees import FILTERS, KINDS, SHOW, reply_history, reply_of
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.board import Board
-from lib.domain.board_compare import Comparison, Pair, Side, compare
-from lib.domain.board_history import Line, commits
-from lib.domain.board_tree import newest
+from lib.domain.dashboard.compare import Comparison, Pair, Side, compare
+from lib.domain.dashboard.history import Line, commits
+from lib.domain.dashboard.reader import Board
+from lib.domain.dashboard.tree import newest
 from lib.domain.hub import Hub
-from lib.domain.report import Fields
-from schemas import dashboard as schema
+from lib.domain.report.report import Fields
+from schemas.dashboard import shape as schema
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib.domain.board_history import Commit
-from lib.domain.board_row import UNKNOWN, BuildRow, Row, TestRow
-from lib.domain.board_tally import NONE, Tally
-from lib.domain.board_tree import Counts, Tree
-from lib.domain.report import Fields
+from lib.domain.dashboard.history import Commit
+from lib.domain.dashboard.row import UNKNOWN, BuildRow, Row, TestRow
+from lib.domain.dashboard.tally import NONE, Tally
+from lib.domain.dashboard.tree import Counts, Tree
+from lib.domain.report.report import Fields
 
 Wire = dict[str, Any]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lib.dialects.dashboard.codec import Wire, encode_checkout
-from lib.domain.board_issue import Sighting, Spread, marks_of
-from lib.domain.report import Fields
+from lib.domain.dashboard.issue import Sighting, Spread, marks_of
+from lib.domain.report.report import Fields
 
 if TYPE_CHECKING:
     from lib.store.port import Body

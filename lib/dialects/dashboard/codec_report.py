@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from lib.dialects.dashboard.codec import Wire, encode_counted, encode_run
 from lib.dialects.dashboard.codec_issue import encode_culprits
-from lib.domain.board_report import Course, Known, TreeReport
-from lib.domain.board_row import TestRow
-from lib.domain.report import Fields
+from lib.domain.dashboard.report import Course, Known, TreeReport
+from lib.domain.dashboard.row import TestRow
+from lib.domain.report.report import Fields
 
 
 def encode_report(report: TreeReport, base_url: str) -> Wire:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lib.dialects.dashboard.codec import Wire, encode_checkout, encode_tags, sorted_names
-from lib.domain.board_hardware import Bench
-from lib.domain.board_row import IssueKey
-from lib.domain.board_summary import BuildPart, Options, Part, Summary, TestPart
-from lib.domain.board_tally import Tally
-from lib.domain.report import Fields
+from lib.domain.dashboard.hardware import Bench
+from lib.domain.dashboard.row import IssueKey
+from lib.domain.dashboard.summary import BuildPart, Options, Part, Summary, TestPart
+from lib.domain.dashboard.tally import Tally
+from lib.domain.report.report import Fields
 
 Issues = Mapping[IssueKey, Fields]
 

@@ -11,19 +11,19 @@ from lib.dialects.dashboard.nothing import HARDWARE, HARDWARE_TESTS, HARDWARES, 
 from lib.dialects.dashboard.params import Params, check_window, decode_filter, decode_seconds
 from lib.dialects.dashboard.trees import encode_lists
 from lib.dialects.wire import Reply, Request, Route, decode_body, reply_json
-from lib.domain.board import Board
-from lib.domain.board_filter import Filter
-from lib.domain.board_hardware import Hardware, Window, bench, hardware_of, list_hardware, tests_on
-from lib.domain.board_history import Line, commits
-from lib.domain.board_row import TestRow
-from lib.domain.board_summary import summarise
-from lib.domain.board_tally import Tally
-from lib.domain.board_tree import list_checkouts
+from lib.domain.dashboard.filter import Filter
+from lib.domain.dashboard.hardware import Hardware, Window, bench, hardware_of, list_hardware, tests_on
+from lib.domain.dashboard.history import Line, commits
+from lib.domain.dashboard.reader import Board
+from lib.domain.dashboard.row import TestRow
+from lib.domain.dashboard.summary import summarise
+from lib.domain.dashboard.tally import Tally
+from lib.domain.dashboard.tree import list_checkouts
 from lib.domain.hub import Hub
-from lib.domain.report import Fields
+from lib.domain.report.report import Fields
 from lib.errors import Invalid
-from schemas import dashboard
-from schemas import dashboard_hardware as schema
+from schemas.dashboard import hardware as schema
+from schemas.dashboard import shape
 
 COMMITS_MAX = 500
 """Most commits that a list of hardware may be asked for by."""
@@ -154,7 +154,7 @@ def _encode_selectors(checkouts: Sequence[Fields]) -> list[Wire]:
 
 
 _GIVES = {
-    "summary": schema.HardwareSummary, "builds": dashboard.Builds, "boots": dashboard.Boots, "tests": dashboard.Tests,
+    "summary": schema.HardwareSummary, "builds": shape.Builds, "boots": shape.Boots, "tests": shape.Tests,
     "full": schema.HardwareFull,
 }  # fmt: skip
 _SUMMARY = {

@@ -14,11 +14,11 @@ from lib.dialects.dashboard.nothing import ISSUE, ISSUE_BUILDS, ISSUE_TESTS, ISS
 from lib.dialects.dashboard.params import Params
 from lib.dialects.dashboard.trees import FILTERS
 from lib.dialects.wire import Reply, Request, Route, decode_body, reply_json
-from lib.domain.board import Board
-from lib.domain.board_issue import first_sighting, list_issues, load_issue, spread, targets
-from lib.domain.board_row import BuildRow, IssueKey, TestRow, in_order
+from lib.domain.dashboard.issue import first_sighting, list_issues, load_issue, spread, targets
+from lib.domain.dashboard.reader import Board
+from lib.domain.dashboard.row import BuildRow, IssueKey, TestRow, in_order
 from lib.domain.hub import Hub
-from schemas import dashboard_issue as schema
+from schemas.dashboard import issue as schema
 
 BODY_BYTES_MAX = 1024 * 1024
 

@@ -8,16 +8,16 @@ from lib.dialects.dashboard.codec_summary import encode_issue_refs
 from lib.dialects.dashboard.nothing import BUILD, BUILD_ISSUES, TEST, TEST_HISTORY, TEST_ISSUES, nothing
 from lib.dialects.dashboard.params import Params
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.board import Board, Rows
-from lib.domain.board_history import RUNS_SHOWN, Course, Line, runs, trend
-from lib.domain.board_report import RUNS_MAX
-from lib.domain.board_row import BuildRow, Row, TestRow, in_order
-from lib.domain.board_tally import Tally
+from lib.domain.dashboard.history import RUNS_SHOWN, Course, Line, runs, trend
+from lib.domain.dashboard.reader import Board, Rows
+from lib.domain.dashboard.report import RUNS_MAX
+from lib.domain.dashboard.row import BuildRow, Row, TestRow, in_order
+from lib.domain.dashboard.tally import Tally
 from lib.domain.hub import Hub
-from lib.domain.report import Key
+from lib.domain.report.report import Key
 from lib.errors import Invalid
-from schemas import dashboard
-from schemas import dashboard_result as schema
+from schemas.dashboard import result as schema
+from schemas.dashboard import shape
 
 
 def show_build(request: Request, hub: Hub) -> Reply:
@@ -105,7 +105,7 @@ ROUTES = (
     Route("GET", "/build/{id}", show_build, "kcidb", gives=schema.BuildDetails, summary="A build"),
     Route("GET", "/build/{id}/tests", show_build_tests, "kcidb", gives=list[schema.BuildTest], summary="Its tests"),
     Route(
-        "GET", "/build/{id}/issues", show_build_issues, "kcidb", gives=list[dashboard.IssueRef],
+        "GET", "/build/{id}/issues", show_build_issues, "kcidb", gives=list[shape.IssueRef],
         summary="The issues seen in a build",
     ),
     Route(
@@ -116,7 +116,7 @@ ROUTES = (
     ),
     Route("GET", "/test/{id}", show_test, "kcidb", gives=schema.TestDetails, summary="A boot or a test"),
     Route(
-        "GET", "/test/{id}/issues", show_test_issues, "kcidb", gives=list[dashboard.IssueRef],
+        "GET", "/test/{id}/issues", show_test_issues, "kcidb", gives=list[shape.IssueRef],
         summary="The issues seen in a boot or a test",
     ),
 )  # fmt: skip

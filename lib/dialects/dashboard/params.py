@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lib.dialects.wire import Request
-from lib.domain.board_filter import Condition, Filter, condition
-from lib.domain.board_issue import IssueFilter
+from lib.domain.dashboard.filter import Condition, Filter, condition
+from lib.domain.dashboard.issue import IssueFilter
 from lib.errors import Invalid
 
 ORIGIN = "maestro"

@@ -8,12 +8,12 @@ from lib.dialects.dashboard.codec_report import encode_report
 from lib.dialects.dashboard.nothing import ORIGINS, TREE, nothing
 from lib.dialects.dashboard.params import Params
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.board_history import Line
-from lib.domain.board_origin import find_origins
-from lib.domain.board_report import AGE_HOURS_MAX, PATH_CHARS_MAX, PATHS_MAX, RUNS_MAX, Asked, report
+from lib.domain.dashboard.history import Line
+from lib.domain.dashboard.origin import find_origins
+from lib.domain.dashboard.report import AGE_HOURS_MAX, PATH_CHARS_MAX, PATHS_MAX, RUNS_MAX, Asked, report
 from lib.domain.hub import Hub
 from lib.errors import Invalid
-from schemas import dashboard_report as schema
+from schemas.dashboard import report as schema
 
 ORIGINS_INTERVAL_DAYS = 30
 

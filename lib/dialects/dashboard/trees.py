@@ -9,15 +9,15 @@ from lib.dialects.dashboard.codec_summary import encode_summary, encode_tree_com
 from lib.dialects.dashboard.nothing import BUILDS, HISTORY, RESULTS, TREES, nothing
 from lib.dialects.dashboard.params import Params, check_window
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.board import Board, Rows
-from lib.domain.board_filter import Filter
-from lib.domain.board_history import COMMITS_MAX, Commit, Line, commits, commits_of, count_each, history, line_of
-from lib.domain.board_summary import summarise
-from lib.domain.board_tree import list_trees
+from lib.domain.dashboard.filter import Filter
+from lib.domain.dashboard.history import COMMITS_MAX, Commit, Line, commits, commits_of, count_each, history, line_of
+from lib.domain.dashboard.reader import Board, Rows
+from lib.domain.dashboard.summary import summarise
+from lib.domain.dashboard.tree import list_trees
 from lib.domain.hub import Hub
-from lib.domain.report import Fields
+from lib.domain.report.report import Fields
 from lib.errors import Invalid
-from schemas import dashboard as schema
+from schemas.dashboard import shape as schema
 
 FILTERS = "filter_<name>"
 WHERE = ("git_url", "git_branch", "origin")

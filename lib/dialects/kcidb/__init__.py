@@ -2,6 +2,8 @@
 
 Handlers by noun: `submit`, `schema`, `reports`, `export`, `conflicts`, `readiness`, `watches`. Codecs: `codec`
 (submissions), `codec_receipt` (what becomes of them), `codec_report`, `codec_ready`.
+
+May import from the domain: `hub`, `account`, `ingest`, `notify`, `readiness`, `report`.
 """
 
 from __future__ import annotations

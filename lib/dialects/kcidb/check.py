@@ -13,10 +13,10 @@ from typing import Any, TypeGuard
 
 from lib.dialects.kcidb.fault import ABSENT, FAULTS_MAX, Fault, Flaw, fault, flaws
 from lib.dialects.kcidb.normal import Convert, Wrong, converter, escape, keep, keep_checked
-from lib.domain.report import Fields
+from lib.domain.report.report import Fields
 from lib.errors import Malformed
-from schemas.kcidb import NEWEST, versions
-from schemas.kcidb_fields import Kinds
+from schemas.kcidb.field import Kinds
+from schemas.kcidb.version import NEWEST, versions
 
 
 @dataclass(slots=True)

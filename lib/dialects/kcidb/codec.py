@@ -19,10 +19,10 @@ from lib.dialects.kcidb.normal import finish
 from lib.dialects.kcidb.owner import is_owned, owner_flaw
 from lib.dialects.kcidb.source import read, split_documents, unreadable
 from lib.dialects.kcidb.upgrade import Lists, upgrade, waived_places, waiver
-from lib.domain.canonical import Written, write
-from lib.domain.report import KINDS, Fields, key_of
-from lib.domain.sent import Copy, Document, Sent
-from schemas.kcidb import NEWEST
+from lib.domain.ingest.sent import Copy, Document, Sent
+from lib.domain.report.canonical import Written, write
+from lib.domain.report.report import KINDS, Fields, key_of
+from schemas.kcidb.version import NEWEST
 
 __all__ = ["VERSION", "decode", "decode_text", "encode", "opened", "read", "split_documents", "upgraded"]
 

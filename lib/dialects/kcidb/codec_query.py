@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from lib.clock import read_instant, stamp
 from lib.dialects.wire import Request
-from lib.domain.report import KINDS
+from lib.domain.report.report import KINDS
 from lib.errors import Invalid
 
 FLAGS = {"": True, "1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}

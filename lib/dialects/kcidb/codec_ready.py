@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lib.dialects.wire import Request, decode_json_text, parse
-from lib.domain.access import Actor
-from lib.domain.inspection import Inspection, Line
-from lib.domain.watch import Watch
+from lib.domain.account.access import Actor
+from lib.domain.notify.watch import Watch
+from lib.domain.readiness.inspection import Inspection, Line
 from lib.errors import Malformed
-from schemas.kcidb_ready import WatchIn
+from schemas.kcidb.ready import WatchIn
 
 Wire = dict[str, Any]
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lib.dialects.kcidb import codec
-from lib.domain.intake import Foreseen, Receipt
-from lib.domain.sent import Sent
-from lib.domain.submission import FAILED, MERGED, PENDING, Submission, counts_of
+from lib.domain.ingest.intake import Foreseen, Receipt
+from lib.domain.ingest.sent import Sent
+from lib.domain.ingest.submission import FAILED, MERGED, PENDING, Submission, counts_of
 from lib.errors import Malformed
 
 Wire = dict[str, Any]

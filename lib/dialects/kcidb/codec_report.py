@@ -12,10 +12,10 @@ import orjson
 
 from lib.dialects.kcidb.codec import VERSION
 from lib.dialects.wire import Headers, Reply
-from lib.domain.archive import Archive
-from lib.domain.family import Bodies
-from lib.domain.report import KINDS, Fields
-from lib.domain.report_view import Conflict, Cut, conflicts, union_misc
+from lib.domain.report.archive import Archive
+from lib.domain.report.family import Bodies
+from lib.domain.report.report import KINDS, Fields
+from lib.domain.report.view import Conflict, Cut, conflicts, union_misc
 
 if TYPE_CHECKING:
     from lib.store.port import Body

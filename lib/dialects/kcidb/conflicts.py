@@ -8,9 +8,9 @@ from lib.dialects.kcidb.codec_query import Params
 from lib.dialects.kcidb.codec_report import encode_conflicts, encode_key
 from lib.dialects.kcidb.export import decode_span
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.export import Part
 from lib.domain.hub import Hub
-from schemas.kcidb_query import CATEGORIES, ContestedPage
+from lib.domain.report.export import Part
+from schemas.kcidb.query import CATEGORIES, ContestedPage
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 200

@@ -17,12 +17,12 @@ from lib.dialects.kcidb.codec import VERSION
 from lib.dialects.kcidb.codec_query import Params
 from lib.dialects.kcidb.codec_report import Form, encode_document, reply_pieces
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.archive import Archive
-from lib.domain.export import Part, Span
 from lib.domain.hub import Hub
-from lib.domain.report import KINDS
+from lib.domain.report.archive import Archive
+from lib.domain.report.export import Part, Span
+from lib.domain.report.report import KINDS
 from lib.errors import Invalid
-from schemas.kcidb_query import CountOut, ExportPage
+from schemas.kcidb.query import CountOut, ExportPage
 
 OBJECTS_DEFAULT = 500
 OBJECTS_MAX = 1000

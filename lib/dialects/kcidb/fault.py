@@ -21,7 +21,7 @@ from lib.dialects.kcidb.normal import (
     unkept,
 )
 from lib.dialects.kcidb.text import normal_time
-from schemas.kcidb_fields import Flag, Free, List, Number, Struct, Text, Type
+from schemas.kcidb.field import Flag, Free, List, Number, Struct, Text, Type
 
 FAULTS_MAX = 100
 """Most faults of a submission that are described; all are counted, but for more of one `misc`."""

@@ -13,8 +13,8 @@ from math import isfinite
 from typing import Any
 
 from lib.dialects.kcidb.text import is_mail, is_uri, normal_time
-from schemas.kcidb import WHOLE_MAX
-from schemas.kcidb_fields import Flag, Free, List, Number, Struct, Text, Type
+from schemas.kcidb.field import Flag, Free, List, Number, Struct, Text, Type
+from schemas.kcidb.version import WHOLE_MAX
 
 Convert = Callable[[Any], Any]
 

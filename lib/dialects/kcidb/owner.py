@@ -10,7 +10,7 @@ import re
 
 from lib.dialects.kcidb.fault import Flaw
 from lib.dialects.kcidb.upgrade import WAIVED_ISSUE, waived_incident
-from lib.domain.report import Fields
+from lib.domain.report.report import Fields
 
 _OWNED, _NAME = re.compile(r"[a-z0-9_]+:", re.ASCII), re.compile(r"[a-z0-9_]+\Z", re.ASCII)
 

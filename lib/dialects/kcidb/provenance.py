@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lib.domain.archive import Archive
-from lib.domain.report_view import provenance
+from lib.domain.report.archive import Archive
+from lib.domain.report.view import provenance
 
 if TYPE_CHECKING:
     from lib.store.port import Body

@@ -6,10 +6,10 @@ from lib.dialects.kcidb.codec_query import Params
 from lib.dialects.kcidb.codec_ready import decode_any_json, encode_inspection
 from lib.dialects.wire import Access, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
-from lib.domain.purpose_form import encode_purpose
-from lib.domain.report import KINDS
+from lib.domain.readiness.form import encode_purpose
+from lib.domain.report.report import KINDS
 from lib.errors import Invalid, NoRoute
-from schemas.kcidb_ready import PurposeIn, PurposeOut, PurposesOut, ReadinessOut
+from schemas.kcidb.ready import PurposeIn, PurposeOut, PurposesOut, ReadinessOut
 
 PURPOSE_BYTES_MAX = 64 * 1024
 

@@ -21,11 +21,11 @@ from lib.dialects.kcidb.codec_report import (
 )
 from lib.dialects.kcidb.provenance import encode_provenance
 from lib.dialects.wire import Reply, Request, Route, decode_body
-from lib.domain.family import Bodies
 from lib.domain.hub import Hub
-from lib.domain.report import KINDS, SINGULAR, Key, key_of
+from lib.domain.report.family import Bodies
+from lib.domain.report.report import KINDS, SINGULAR, Key, key_of
 from lib.errors import Invalid, NoRoute, NotFound
-from schemas.kcidb_query import IDS_MAX, DocumentOut, QueryIn, ReportOut
+from schemas.kcidb.query import IDS_MAX, DocumentOut, QueryIn, ReportOut
 
 if TYPE_CHECKING:
     from lib.store.port import Body

@@ -10,8 +10,8 @@ import orjson
 from lib.dialects.wire import Reply, Request, Route
 from lib.domain.hub import Hub
 from lib.errors import NotFound
-from schemas.kcidb import NEWEST, versions
-from schemas.kcidb_json import json_schema
+from schemas.kcidb.json_schema import json_schema
+from schemas.kcidb.version import NEWEST, versions
 
 
 def show(request: Request, hub: Hub) -> Reply:

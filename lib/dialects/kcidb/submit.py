@@ -18,9 +18,9 @@ from lib.dialects.kcidb.codec_receipt import (
 )
 from lib.dialects.wire import Access, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
-from lib.domain.intake import Sender, check_origins
-from lib.domain.report_size import check_sizes
-from lib.domain.submission import FAILED, MERGED, PENDING, TEXT_BYTES_MAX
+from lib.domain.ingest.intake import Sender, check_origins
+from lib.domain.ingest.size import check_sizes
+from lib.domain.ingest.submission import FAILED, MERGED, PENDING, TEXT_BYTES_MAX
 from lib.errors import Forbidden, Invalid, Malformed, NotFound, TooLarge
 
 NDJSON = "application/x-ndjson"

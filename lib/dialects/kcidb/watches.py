@@ -5,7 +5,7 @@ from __future__ import annotations
 from lib.dialects.kcidb.codec_ready import decode_watch, encode_watch
 from lib.dialects.wire import Access, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
-from schemas.kcidb_ready import WatchesOut, WatchIn, WatchOut
+from schemas.kcidb.ready import WatchesOut, WatchIn, WatchOut
 
 WATCH_BYTES_MAX = 64 * 1024
 

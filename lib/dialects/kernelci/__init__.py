@@ -3,6 +3,8 @@
 Handlers by noun: `root`, `nodes`, `trees`, `lists`, `users`, `letters`, `groups`, `pubsub`, `items`, `stream`, `kv`,
 `telemetry`. Codecs: `codec` (nodes), `codec_user`, `codec_query` (filters), `codec_page`, `listing` (pages of other
 records), `codec_event` (messages and the log), `codec_telemetry`, `condition` (entity tags, keys of requests).
+
+May import from the domain: `hub`, `account`, `event`, `node`, `query`, `service`.
 """
 
 from __future__ import annotations

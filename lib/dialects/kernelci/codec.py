@@ -16,11 +16,11 @@ from pydantic import BaseModel, ValidationError
 
 from lib.clock import stamp
 from lib.dialects.wire import PROBLEMS_MAX, parse, problem
-from lib.domain.node import HIERARCHY_NODES_MAX, Draft, Node, check_kind, to_body
-from lib.domain.tree import Branch
+from lib.domain.node.node import HIERARCHY_NODES_MAX, Draft, Node, check_kind, to_body
+from lib.domain.node.tree import Branch
 from lib.errors import Invalid, Malformed, TooLarge
-from schemas.kernelci import NodeEdit, NodeIn, NodeMerge, NodeOut, NodePatch, NodeSetIn
-from schemas.kernelci_data import DATA
+from schemas.kernelci.body import NodeEdit, NodeIn, NodeMerge, NodeOut, NodePatch, NodeSetIn
+from schemas.kernelci.data import DATA
 
 if TYPE_CHECKING:
     from lib.store.port import Doc

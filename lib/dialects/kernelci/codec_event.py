@@ -12,11 +12,11 @@ import orjson
 from lib.clock import read_instant, stamp
 from lib.dialects.kernelci.codec import Wire, encode_doc, keys_of, naive
 from lib.dialects.kernelci.codec_query import Field, Fields, Type, decode_count, decode_filters
-from lib.domain.event import BEEP, NODE_CHANNEL, TYPE_DEFAULT, envelope
-from lib.domain.query import Filter, Query, regex
-from lib.domain.subscription import FILTERS, Subscription
+from lib.domain.event.event import BEEP, NODE_CHANNEL, TYPE_DEFAULT, envelope
+from lib.domain.event.subscription import FILTERS, Subscription
+from lib.domain.query.query import Filter, Query, regex
 from lib.errors import Invalid
-from schemas.kernelci_event import SubscriptionRead
+from schemas.kernelci.event import SubscriptionRead
 
 if TYPE_CHECKING:
     from lib.store.port import Doc, Event

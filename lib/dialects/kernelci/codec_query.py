@@ -18,10 +18,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from lib.clock import read_instant, stamp, to_milliseconds
 from lib.dialects.wire import problems_of
-from lib.domain.query import RANGES, Filter, Operator, regex
+from lib.domain.query.query import RANGES, Filter, Operator, regex
 from lib.errors import Invalid, Malformed
 from lib.ids import is_node_id
-from schemas.kernelci import INT_MAX, WebUrl
+from schemas.kernelci.body import INT_MAX, WebUrl
 
 T = TypeVar("T")
 

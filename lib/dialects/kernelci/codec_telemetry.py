@@ -14,10 +14,10 @@ from lib.dialects.kernelci.codec import Wire, keys_of, naive
 from lib.dialects.kernelci.codec_query import Field, Fields, Type, decode_filters, decode_param
 from lib.dialects.kernelci.listing import LISTING_KEYS
 from lib.dialects.wire import problem
-from lib.domain.query import Filter, Operator
-from lib.domain.telemetry import EVENTS_AT_ONCE_MAX, Anomalies, Group, Tally
+from lib.domain.query.query import Filter, Operator
+from lib.domain.service.telemetry import EVENTS_AT_ONCE_MAX, Anomalies, Group, Tally
 from lib.errors import Invalid, Malformed, TooLarge
-from schemas.kernelci_telemetry import TelemetryIn, TelemetryOut
+from schemas.kernelci.telemetry import TelemetryIn, TelemetryOut
 
 EVENT_KEYS = keys_of(TelemetryOut)
 _TEXTS = (

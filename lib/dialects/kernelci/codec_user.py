@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from lib.dialects.kernelci.codec import Wire, keys_of
 from lib.dialects.wire import Request, decode_pairs, parse
-from lib.domain.account import Group, User
-from schemas.kernelci import UserEdit, UserItem, UserRead
+from lib.domain.account.account import Group, User
+from schemas.kernelci.body import UserEdit, UserItem, UserRead
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from lib.dialects.wire import Headers, Reply, Request
-from lib.domain.ledger import Done, Once
+from lib.domain.event.ledger import Done, Once
 from lib.errors import Invalid
 
 TAGS_MAX = 100

@@ -12,7 +12,7 @@ from lib.dialects.wire import Access, Reply, Request, Route, decode_body, reply_
 from lib.domain.hub import Hub
 from lib.errors import Invalid, NotFound
 from lib.ids import is_node_id
-from schemas.kernelci import GroupIn, GroupMade, GroupPage, GroupRead
+from schemas.kernelci.body import GroupIn, GroupMade, GroupPage, GroupRead
 
 CREATED_CHANNEL = "user_group"
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from lib.dialects.kernelci.codec_event import beep
 from lib.dialects.wire import Access, Reply, Request, Route, Wait, decode_body, reply_json
 from lib.domain.hub import Hub
-from lib.domain.item import bell_of
-from schemas.kernelci_event import CloudEventRead, PushIn
+from lib.domain.service.queue import bell_of
+from schemas.kernelci.event import CloudEventRead, PushIn
 
 
 def push(request: Request, hub: Hub) -> Reply:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lib.dialects.wire import Access, Reply, Request, Route, decode_json, problem, reply_json
 from lib.domain.hub import Hub
-from lib.domain.kv import VALUE_BYTES_MAX
+from lib.domain.service.kv import VALUE_BYTES_MAX
 from lib.errors import Malformed
 
 BODY_BYTES_MAX = 6 * VALUE_BYTES_MAX + 64

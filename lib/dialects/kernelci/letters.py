@@ -9,8 +9,8 @@ from __future__ import annotations
 from lib.dialects.kernelci.codec_user import encode_user
 from lib.dialects.wire import Reply, Request, Route, decode_body, reply_json
 from lib.domain.hub import Hub
-from schemas.kernelci import UserRead
-from schemas.kernelci_letter import AddressIn, ResetIn, VerifyIn
+from schemas.kernelci.body import UserRead
+from schemas.kernelci.mail import AddressIn, ResetIn, VerifyIn
 
 BODY_BYTES_MAX = 64 * 1024
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lib.dialects.kernelci.codec import Wire, encode_page
 from lib.dialects.kernelci.codec_query import LIMIT, LIMIT_DEFAULT, OFFSET, decode_param
 from lib.dialects.wire import Reply, Request, reply_json
-from lib.domain.query import Filter, Query
+from lib.domain.query.query import Filter, Query
 
 if TYPE_CHECKING:
     from lib.store.port import Doc

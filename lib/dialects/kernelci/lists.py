@@ -22,10 +22,10 @@ from lib.dialects.kernelci.codec_query import (
 )
 from lib.dialects.wire import Headers, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
-from lib.domain.query import Filter, Query
-from lib.domain.search import Found
+from lib.domain.query.query import Filter, Query
+from lib.domain.query.search import Found
 from lib.errors import Invalid, TooCostly
-from schemas.kernelci import NodeOut, NodePage
+from schemas.kernelci.body import NodeOut, NodePage
 
 FAST_NODES_DEFAULT = 1000
 """Nodes of an unfiltered fast read that names no limit: the newest ones, oldest of them first as everywhere.

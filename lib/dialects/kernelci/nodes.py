@@ -20,12 +20,12 @@ from lib.dialects.kernelci.codec import (
 from lib.dialects.kernelci.codec_query import FLAG, decode_param
 from lib.dialects.kernelci.condition import decode_if_match, decode_once, encode_etag, is_known, reply_again
 from lib.dialects.wire import Access, Reply, Request, Route, decode_body, decode_json, reply_json
+from lib.domain.event.ledger import Done
 from lib.domain.hub import Hub
-from lib.domain.ledger import Done
-from lib.domain.node import Draft, Node
+from lib.domain.node.node import Draft, Node
 from lib.errors import Forbidden, Invalid, NotFound
 from lib.ids import is_node_id
-from schemas.kernelci import NodeEdit, NodeIn, NodeOut, NodePatch, NodeSetIn
+from schemas.kernelci.body import NodeEdit, NodeIn, NodeOut, NodePatch, NodeSetIn
 
 
 def submit(request: Request, hub: Hub) -> Reply:

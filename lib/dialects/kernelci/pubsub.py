@@ -20,10 +20,10 @@ from lib.dialects.kernelci.codec_event import (
 )
 from lib.dialects.kernelci.codec_query import FLAG, decode_param
 from lib.dialects.wire import Access, Reply, Request, Route, Wait, decode_body, problem, reply_json
+from lib.domain.event.subscription import FILTERS, Poll
 from lib.domain.hub import Hub
-from lib.domain.subscription import FILTERS, Poll
 from lib.errors import Malformed, NotFound
-from schemas.kernelci_event import EventRead, MessageRead, PublishIn, SubscriptionRead, SubscriptionStat
+from schemas.kernelci.event import EventRead, MessageRead, PublishIn, SubscriptionRead, SubscriptionStat
 
 STATS_MAX = 10_000
 """Most subscriptions that are shown; the oldest ones."""

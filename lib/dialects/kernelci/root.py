@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
-from schemas.kernelci import HelloRead
+from schemas.kernelci.body import HelloRead
 
 
 def hello(request: Request, hub: Hub) -> Reply:

@@ -17,7 +17,7 @@ from lib.dialects.kernelci.codec_telemetry import (
 from lib.dialects.kernelci.listing import LISTING_KEYS, reply_listing
 from lib.dialects.wire import Access, Reply, Request, Route, decode_json, reply_json
 from lib.domain.hub import Hub
-from schemas.kernelci_telemetry import AnomaliesRead, Inserted, TelemetryIn, TelemetryPage, TelemetryStat
+from schemas.kernelci.telemetry import AnomaliesRead, Inserted, TelemetryIn, TelemetryPage, TelemetryStat
 
 
 def add(request: Request, hub: Hub) -> Reply:

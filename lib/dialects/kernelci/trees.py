@@ -15,12 +15,12 @@ from lib.dialects.kernelci.codec_query import FLAG, decode_param
 from lib.dialects.kernelci.condition import decode_if_match, decode_once, encode_etag, reply_again
 from lib.dialects.kernelci.nodes import decode_node_id, editing, stored_kind
 from lib.dialects.wire import Access, Headers, Reply, Request, Route, decode_json, reply_json
+from lib.domain.event.ledger import Done
 from lib.domain.hub import Hub
-from lib.domain.ledger import Done
-from lib.domain.node import RESULTS, STATES
-from lib.domain.query import Filter
+from lib.domain.node.node import RESULTS, STATES
+from lib.domain.query.query import Filter
 from lib.errors import NotFound
-from schemas.kernelci import HierarchyIn, NodeOut, TreeRead
+from schemas.kernelci.body import HierarchyIn, NodeOut, TreeRead
 
 if TYPE_CHECKING:
     from lib.store.port import Doc

@@ -11,7 +11,7 @@ from lib.dialects.wire import Access, Reply, Request, Route, decode_body, reply_
 from lib.domain.hub import Hub
 from lib.errors import Invalid, NotFound, Unauthenticated
 from lib.ids import is_node_id
-from schemas.kernelci import LoginIn, PasswordIn, RegisterIn, TokenRead, UserEdit, UserPage, UserRead
+from schemas.kernelci.body import LoginIn, PasswordIn, RegisterIn, TokenRead, UserEdit, UserPage, UserRead
 
 FORM_BYTES_MAX = 64 * 1024
 FLAGS = frozenset(("is_active", "is_superuser", "is_verified"))

@@ -9,8 +9,7 @@ from urllib.parse import quote, quote_from_bytes
 import pytest
 
 from lib.dialects import dashboard
-from tests import board
-from tests.build import NOW
+from tests.build import NOW, board
 
 NASTY = (
     "", "x", "%", "-1", "0", "1e999", "nan", "9" * 400, "\0", "é😀", "a/b", "..", "null", "[]", "{}", "' OR 1=1 --",

@@ -1,4 +1,4 @@
-"""Golden cases of the dashboard (`tests/dialects/golden.py`): what a client asks of the world of `tests/board.py`.
+"""Golden cases of the dashboard (`tests/dialects/golden.py`): what a client asks of the world of `build/board.py`.
 
 `given.empty`: there are no reports. Every reply has the shape that the description documents.
 """
@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from functions import routes
-from functions.table import Found
+from functions.edge import routes
+from functions.edge.table import Found
 from lib.dialects import dashboard
-from tests import board
-from tests.build import NOW
+from tests.build import NOW, board
 from tests.dialects import golden
 
 ALL = golden.cases((Path(__file__).parent / "cases").glob("*.json"))

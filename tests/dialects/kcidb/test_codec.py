@@ -8,11 +8,11 @@ import orjson
 import pytest
 
 from lib.dialects.kcidb.codec import decode, encode, read, upgraded
-from lib.domain.canonical import canonical
-from lib.domain.report import KINDS, Key, key_of
+from lib.domain.report.canonical import canonical
+from lib.domain.report.report import KINDS, Key, key_of
 from lib.errors import Malformed
-from schemas.kcidb import NEWEST
-from tests.kcidb_corpus import Corpus, documents
+from schemas.kcidb.version import NEWEST
+from tests.build.corpus import Corpus, documents
 
 V5_3 = {"major": 5, "minor": 3}
 TEST = {"id": "a:t", "origin": "a", "build_id": "a:b"}

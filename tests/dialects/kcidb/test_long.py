@@ -7,8 +7,8 @@ import json
 import pytest
 
 from lib.dialects.kcidb.codec_report import OBJECTS_AT_ONCE
-from schemas.kcidb_query import IDS_MAX
-from tests import reports
+from schemas.kcidb.query import IDS_MAX
+from tests.build import reports
 
 BUILDS, TESTS = 31, 10
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lib.dialects.kcidb.codec import decode, encode
-from lib.domain.report import KINDS, absorb, conflicts
-from tests.domain.reports import join
+from lib.domain.report.report import KINDS, absorb, conflicts
+from tests.build.collision import join
 
 CASES = {path.stem: json.loads(path.read_text()) for path in sorted((Path(__file__).parent / "merges").glob("*.json"))}
 AT = "2026-01-01T00:00:00.000000Z"

@@ -14,9 +14,9 @@ import pytest
 
 from lib.dialects.kcidb.codec import decode, upgraded
 from lib.errors import Malformed
-from schemas.kcidb import versions
-from schemas.kcidb_json import json_schema
-from tests.kcidb_corpus import Document, documents
+from schemas.kcidb.json_schema import json_schema
+from schemas.kcidb.version import versions
+from tests.build.corpus import Document, documents
 
 STRICTER = {"newline", "nul", "large", "range", "origin", "number", "upgrade"}
 """Rules of ours that the library has not; its date-times may leave the years in UTC, which ours calls a format."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests import reports
+from tests.build import reports
 from tests.dialects import golden
 
 CASES = Path(__file__).parent / "cases"

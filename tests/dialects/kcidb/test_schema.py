@@ -10,17 +10,17 @@ import pytest
 
 from lib.dialects.kcidb.codec import decode
 from lib.errors import Malformed
-from schemas import kcidb_page
-from schemas.kcidb import NEWEST, versions
-from schemas.kcidb_json import json_schema
-from tests.kcidb_corpus import Corpus, documents
+from schemas.kcidb import page
+from schemas.kcidb.json_schema import json_schema
+from schemas.kcidb.version import NEWEST, versions
+from tests.build.corpus import Corpus, documents
 
 PAGE = Path(__file__).parents[3] / "docs" / "kcidb-schema.md"
 EACH = pytest.mark.parametrize("version", versions(), ids=lambda v: f"{v[0]}.{v[1]}")
 
 
 def test_the_page_is_fresh():
-    assert PAGE.read_text() == kcidb_page.page(), "run `make openapi`"
+    assert PAGE.read_text() == page.page(), "run `make openapi`"
 
 
 def test_the_page_s_example_is_taken_and_its_fault_is_told_so():

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from lib.dialects.kcidb.codec import decode, read, split_documents
 from lib.dialects.kcidb.source import DEPTH_MAX, DOCUMENTS_MAX
-from lib.domain.sent import Sent
+from lib.domain.ingest.sent import Sent
 from lib.errors import Malformed, TooLarge
-from tests.kcidb_corpus import documents
+from tests.build.corpus import documents
 
 
 @pytest.mark.parametrize(("raw", "hint"), [

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from lib.auth.local import LocalAuth
-from lib.domain.submission import TOLD_CHARS_MAX, origins_in
+from lib.domain.ingest.submission import TOLD_CHARS_MAX, origins_in
 from tests import build
 
 DEEP = base64.urlsafe_b64encode(b"[" * 20_000).decode()

@@ -2,8 +2,8 @@
 
 import pytest
 
-from functions import routes
-from functions.table import Found
+from functions.edge import routes
+from functions.edge.table import Found
 from lib.dialects import kernelci
 from lib.dialects.wire import Access
 

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from functions import http, routes
+from functions.edge import http, routes
 from lib.domain.hub import Hub
 from tests import build
 

@@ -6,8 +6,8 @@ import pytest
 
 from lib.dialects.kernelci import stream
 from lib.dialects.wire import Feed, Wait
-from lib.domain import journal
-from lib.domain.item import LEASE, bell_of
+from lib.domain.event import journal
+from lib.domain.service.queue import LEASE, bell_of
 from tests import build
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from lib.dialects.kernelci import lists
 from lib.dialects.wire import JSON_DEPTH_MAX
-from lib.domain.node import DEPTH_MAX, HIERARCHY_NODES_MAX
+from lib.domain.node.node import DEPTH_MAX, HIERARCHY_NODES_MAX
 from tests import build
 
 

@@ -1,0 +1,157 @@
+"""The board: reads for one answer of the dashboard, in as few documents as it takes (kcidb.md 4.5).
+
+Everything it gives are views of reports and rows over them. Verbs by noun are in `tree`, `history`,
+`hardware`, `issue`, `report`, `compare`, which work on what is read through here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from lib.domain.dashboard.row import BuildRow, IssueKey, Row, TestRow, in_order
+from lib.domain.report.archive import Archive
+from lib.domain.report.report import Fields, Key
+from lib.errors import TooCostly
+from lib.store.collection import cut
+from lib.store.port import Body, Scalar, Where
+
+LOADED_AT_ONCE = 300
+"""Most reports loaded by their keys in one go."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """What hangs from some checkouts: builds that somebody made, and all tests, whatever they hang from."""
+
+    builds: list[BuildRow] = field(default_factory=list)
+    tests: list[TestRow] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Row]:
+        yield from self.builds
+        yield from self.tests
+
+
+@dataclass(slots=True)
+class Board:
+    """Reads until it has read `docs_max` documents; past them it raises TooCostly. One an answer."""
+
+    archive: Archive
+    docs_max: int
+    docs_read: int = 0
+
+    def find(self, kind: str, *where: Where, order: str = "", page: int = 1000) -> Iterator[Body]:
+        """The bodies of the reports that meet all conditions, as far as they are asked for."""
+        for doc in self.archive.find(kind, where, order, page):
+            self._count(1)
+            yield doc.body
+
+    def first(self, kind: str, *where: Where, order: str = "") -> Body | None:
+        """The first of them, or None."""
+        return next(self.find(kind, *where, order=order, page=1), None)
+
+    def children(self, kind: str, name: str, ids: Iterable[str]) -> Iterator[Body]:
+        """The bodies of the reports of a kind that name one of these ids in a field."""
+        for doc in self.archive.children(kind, name, ids):
+            self._count(1)
+            yield doc.body
+
+    def views(self, kind: str, ids: Iterable[str]) -> dict[str, Fields]:
+        """The reports of these ids, as far as there are any: id → view."""
+        wanted = list(dict.fromkeys(ids))
+        found = {}
+        for at in range(0, len(wanted), LOADED_AT_ONCE):
+            some = [Key(kind, id) for id in wanted[at : at + LOADED_AT_ONCE]]
+            self._count(len(some))
+            for key, body in zip(some, self.archive.load_many(some), strict=True):
+                if body is not None:
+                    found[key.id] = body["object"]
+        return found
+
+    def issues(self, keys: Iterable[IssueKey]) -> dict[IssueKey, Fields]:
+        """The issues of these ids and versions, as far as there are any."""
+        wanted = list(dict.fromkeys(keys))
+        found = {}
+        for at in range(0, len(wanted), LOADED_AT_ONCE):
+            some = wanted[at : at + LOADED_AT_ONCE]
+            self._count(len(some))
+            for key, body in zip(some, self.archive.load_many([Key("issues", *key) for key in some]), strict=True):
+                if body is not None:
+                    found[key] = body["object"]
+        return found
+
+    def checkouts(self, commit: str, url: str = "", branch: str = "", tree: str = "", origin: str = "") -> list[Fields]:
+        """The checkouts of a commit, oldest first; "" leaves a condition out."""
+        wanted = {
+            "git_commit_hash": commit, "git_repository_url": url, "git_repository_branch": branch, "tree_name": tree,
+            "origin": origin,
+        }  # fmt: skip
+        found = [
+            body["object"]
+            for body in self.find("checkouts", same("git_commit_hash", commit))
+            if all(body["object"].get(name) == value for name, value in wanted.items() if value)
+        ]
+        return sorted(found, key=lambda view: (view.get("start_time") or "", view["id"]))
+
+    def rows(self, checkouts: Sequence[Fields], *, tests: bool = True) -> Rows:
+        """Everything that hangs from these checkouts; without `tests`, the builds alone."""
+        above = {view["id"]: view for view in checkouts}
+        builds = {}
+        for body in self.children("builds", "checkout_id", above):
+            view = body["object"]
+            builds[view["id"]] = BuildRow(view, above[view["checkout_id"]])
+        rows = Rows(in_order([row for row in builds.values() if not row.is_hidden]))
+        if tests:
+            views = (body["object"] for body in self.children("tests", "build_id", builds))
+            rows.tests = in_order([TestRow(view, builds[view["build_id"]]) for view in views])
+        return rows
+
+    def hang(self, tests: Iterable[Fields]) -> list[TestRow]:
+        """Tests under their builds and checkouts, as far as those are there."""
+        tests = list(tests)
+        builds = self.hang_builds(self.views("builds", (view["build_id"] for view in tests)).values())
+        return [TestRow(v, builds.get(v["build_id"]) or BuildRow({"id": v["build_id"]}, {})) for v in tests]
+
+    def hang_builds(self, builds: Iterable[Fields]) -> dict[str, BuildRow]:
+        """Builds under their checkouts, as far as those are there, by id."""
+        builds = list(builds)
+        checkouts = self.views("checkouts", (view["checkout_id"] for view in builds))
+        return {view["id"]: BuildRow(view, checkouts.get(view["checkout_id"], {})) for view in builds}
+
+    def link(self, rows: Rows) -> None:
+        """Note in each row the issues that were seen in it, or that nobody says were not."""
+        for name, some in (("build_id", rows.builds), ("test_id", rows.tests)):
+            by_id = {row.view["id"]: row for row in some}
+            for body in self.children("incidents", name, by_id):
+                view = body["object"]
+                if view.get("present") is not False:
+                    by_id[view[name]].issues.append((view["issue_id"], view["issue_version"]))
+            for row in some:
+                if len(row.issues) > 1:
+                    row.issues = sorted(set(row.issues))
+
+    def _count(self, docs: int) -> None:
+        self.docs_read += docs
+        if self.docs_read > self.docs_max:
+            raise TooCostly(f"more than {self.docs_max} documents would be read: ask for less time, or for one tree")
+
+
+def same(name: str, value: Scalar) -> Where:
+    """The condition that a field has this value. Long texts are indexed by their beginning: compare what is found."""
+    return Where(name, "==", cut(value) if isinstance(value, str) else value)
+
+
+def instant_text(at: datetime) -> str:
+    """An instant as reports write it (kcidb.md 2.3)."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def since(at: datetime, name: str = "start_time") -> Where:
+    """The condition that a time of a report is not before an instant."""
+    return Where(name, ">=", instant_text(at))
+
+
+def until(at: datetime, name: str = "start_time") -> Where:
+    """The condition that a time of a report is not after an instant."""
+    return Where(name, "<=", instant_text(at))

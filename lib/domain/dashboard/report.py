@@ -1,0 +1,124 @@
+"""Reports of a tree: what its newest checkout shows, and which tests changed over its last ones (kcidb.md 4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from lib.domain.dashboard.history import Line, commits, trend
+from lib.domain.dashboard.issue import Sighting, first_sighting
+from lib.domain.dashboard.like import sql_like
+from lib.domain.dashboard.reader import Board, Rows, instant_text
+from lib.domain.dashboard.row import IssueKey, Row, TestRow
+from lib.domain.dashboard.tally import Tally
+from lib.domain.report.report import Fields
+
+AGE_HOURS_MAX = 720
+"""How far back a report looks at most."""
+RUNS_MAX = 100
+"""Most runs of a test in its history."""
+PATHS_MAX = 50
+"""Most patterns of paths."""
+PATH_CHARS_MAX = 500
+ISSUES_SHOWN = 200
+"""Most issues of each kind of result in a report."""
+
+Course = tuple[str, str, str, str]
+"""Which runs belong together: platform, configuration, architecture and compiler with a slash between, path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which report: of the newest checkout between two ages, with histories of `runs` runs of the tests whose paths are
+    like one of `paths` (empty: all)."""
+
+    line: Line
+    paths: tuple[str, ...] = ()
+    runs: int = 3
+    age_min: timedelta = timedelta(0)
+    age_max: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An issue seen in a result of the checkout."""
+
+    key: IssueKey
+    row: Row
+    issue: Fields
+    first: Sighting | None
+
+
+@dataclass(slots=True)
+class TreeReport:
+    """A checkout, counted; tests whose histories changed, newest run first; and issues, by kind of result."""
+
+    checkout: Fields
+    builds: Tally = field(default_factory=Tally)
+    boots: Tally = field(default_factory=Tally)
+    tests: Tally = field(default_factory=Tally)
+    trends: dict[str, dict[Course, list[TestRow]]] = field(default_factory=dict)
+    issues: dict[str, list[Known]] = field(default_factory=dict)
+
+
+def report(board: Board, asked: Asked, now: datetime) -> TreeReport | None:
+    """The report of a tree; None when it has no checkout of that age."""
+    found = commits(board, asked.line, now - asked.age_max, now)
+    limit = instant_text(now - asked.age_min)
+    heads = [view for commit in found for view in commit.checkouts if view["start_time"] <= limit]
+    if not heads:
+        return None
+    head = max(heads, key=lambda view: (view["start_time"], view["id"]))
+    before = [v for commit in found for v in commit.checkouts if v["start_time"] <= head["start_time"]]
+    rows = board.rows(before)
+    here = Rows([b for b in rows.builds if b.checkout is head], [t for t in rows.tests if t.checkout is head])
+    made = TreeReport(head)
+    for row in here:
+        {"build": made.builds, "boot": made.boots, "test": made.tests}[row.kind][row.status] += 1
+    made.trends = trends(rows.tests, asked)
+    made.issues = _issues(board, here)
+    return made
+
+
+def trends(tests: Sequence[TestRow], asked: Asked) -> dict[str, dict[Course, list[TestRow]]]:
+    """The tests whose last runs differ, by what became of them (`regression`, `fixed`, `unstable`)."""
+    likes = [sql_like(path) for path in asked.paths]
+    courses: dict[Course, list[TestRow]] = {}
+    for row in sorted(tests, key=lambda row: (row.started, row.view["id"]), reverse=True):
+        if likes and not any(is_like(row.path) for is_like in likes):
+            continue
+        runs = courses.setdefault(_course(row), [])
+        if len(runs) < asked.runs:
+            runs.append(row)
+    found: dict[str, dict[Course, list[TestRow]]] = {"regression": {}, "fixed": {}, "unstable": {}}
+    for course in sorted(courses):
+        statuses = [row.status for row in courses[course]]
+        if len(set(statuses)) > 1 and (said := trend(statuses)) in found:
+            found[said][course] = courses[course]
+    return found
+
+
+def _course(row: TestRow) -> Course:
+    return row.platform, row.config, f"{row.architecture}/{row.compiler}", row.path
+
+
+def _issues(board: Board, rows: Rows) -> dict[str, list[Known]]:
+    """The issues seen in rows, each once, at the first of them."""
+    board.link(rows)
+    seen: dict[str, dict[IssueKey, Row]] = {"build": {}, "boot": {}, "test": {}}
+    for row in rows:
+        for key in row.issues:
+            if len(seen[row.kind]) < ISSUES_SHOWN:
+                seen[row.kind].setdefault(key, row)
+    keys = {key for some in seen.values() for key in some}
+    views = board.issues(keys)
+    firsts = {id: first_sighting(board, id) for id in {id for id, _ in keys}}
+    return {
+        kind: [Known(key, row, views.get(key, {}), firsts[key[0]]) for key, row in sorted(some.items(), key=_by_key)]
+        for kind, some in seen.items()
+    }
+
+
+def _by_key(pair: tuple[IssueKey, Row]) -> IssueKey:
+    return pair[0]

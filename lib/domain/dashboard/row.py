@@ -1,0 +1,108 @@
+"""Rows of the board: builds and tests with what is shown, counted and filtered of them (kcidb.md 4.5). Pure.
+
+A row is made once from its report's view and its parent; what is asked of it often is worked out then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lib.domain.dashboard.tally import NONE
+from lib.domain.report.report import Fields
+
+UNKNOWN = "Unknown"
+"""Stands for a text that a report lacks wherever clients compare, sort or group by it."""
+DUMMY = "dummy_"
+"""Behind the origin, ids of builds that nobody made begin so: tests hang from them that ran without one (kcidb.md 5.1).
+"""
+
+IssueKey = tuple[str, int]
+"""An issue's id and version."""
+
+
+class BuildRow:
+    """A build under its checkout (empty when that is unknown). `issues` are those seen in it, once they are linked."""
+
+    __slots__ = ("architecture", "checkout", "compiler", "config", "issues", "lab", "status", "view")
+
+    def __init__(self, view: Fields, checkout: Fields) -> None:
+        self.view, self.checkout = view, checkout
+        self.status: str = view.get("status", NONE)
+        self.config: str = view.get("config_name") or UNKNOWN
+        self.architecture: str = view.get("architecture") or UNKNOWN
+        self.compiler: str = view.get("compiler") or UNKNOWN
+        self.lab: str = text_of(view.get("misc"), "lab") or UNKNOWN
+        self.issues: list[IssueKey] = []
+
+    kind = "build"
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it is no build, but what tests without one hang from."""
+        return is_dummy(self.view["id"])
+
+
+class TestRow:
+    """A test under its build. It is a boot or a test, by its path."""
+
+    __slots__ = ("build", "compatibles", "issues", "kind", "lab", "path", "platform", "status", "view")
+    __test__ = False
+
+    def __init__(self, view: Fields, build: BuildRow) -> None:
+        self.view, self.build = view, build
+        self.status: str = view.get("status", NONE)
+        self.path: str = view.get("path", "")
+        self.kind = "boot" if is_boot(self.path) else "test"
+        environment = view.get("environment") or {}
+        self.platform: str = text_of(environment.get("misc"), "platform") or UNKNOWN
+        self.compatibles: list[str] = environment.get("compatible") or []
+        misc = view.get("misc")
+        self.lab: str = text_of(misc, "runtime") or text_of(misc, "lab") or UNKNOWN
+        self.issues: list[IssueKey] = []
+
+    # What a test shares with its build.
+    @property
+    def checkout(self) -> Fields:
+        return self.build.checkout
+
+    @property
+    def config(self) -> str:
+        return self.build.config
+
+    @property
+    def architecture(self) -> str:
+        return self.build.architecture
+
+    @property
+    def compiler(self) -> str:
+        return self.build.compiler
+
+    @property
+    def started(self) -> str:
+        """When it started, or its checkout did; "" when nobody says."""
+        return self.view.get("start_time") or self.checkout.get("start_time") or ""
+
+
+Row = BuildRow | TestRow
+
+
+def is_boot(path: str) -> bool:
+    """Whether a test of this path is a boot (kcidb.md 4.5)."""
+    return path == "boot" or path.startswith("boot.")
+
+
+def is_dummy(build_id: str) -> bool:
+    """Whether a build of this id was made up for tests without one."""
+    return build_id.partition(":")[2].startswith(DUMMY)
+
+
+def text_of(misc: Any, name: str) -> str | None:
+    """A text in a `misc`, which may hold anything."""
+    value = misc.get(name) if isinstance(misc, Mapping) else None
+    return value if isinstance(value, str) else None
+
+
+def in_order(rows: list[Any]) -> list[Any]:
+    """Rows by when they started, then by id."""
+    return sorted(rows, key=lambda row: (row.view.get("start_time") or "", row.view["id"]))

@@ -1,0 +1,100 @@
+"""Trees: the newest checkout of each, with what it counts (kcidb.md 4.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lib.domain.dashboard.reader import Board, same, since
+from lib.domain.dashboard.row import is_boot, is_dummy
+from lib.domain.dashboard.tally import NONE, Tally
+from lib.domain.report.report import Fields
+from lib.store.port import Where
+
+TreeKey = tuple[str, str, str, str]
+"""Name, repository, branch and origin; "" for what a checkout does not say."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """Results by kind."""
+
+    builds: Tally = field(default_factory=Tally)
+    boots: Tally = field(default_factory=Tally)
+    tests: Tally = field(default_factory=Tally)
+
+
+@dataclass(slots=True)
+class Tree:
+    """A tree by its newest checkout, and what was found there."""
+
+    checkout: Fields
+    counts: Counts = field(default_factory=Counts)
+
+
+def tree_of(checkout: Fields) -> TreeKey:
+    """Which tree a checkout is of."""
+    get = checkout.get
+    return (
+        get("tree_name", ""),
+        get("git_repository_url", ""),
+        get("git_repository_branch", ""),
+        checkout["origin"],
+    )
+
+
+def heads(checkouts: Iterable[Fields]) -> dict[TreeKey, Fields]:
+    """The newest checkout of each tree, by its start; those that started together, by id."""
+    found: dict[TreeKey, Fields] = {}
+    for view in checkouts:
+        key = tree_of(view)
+        known = found.get(key)
+        if known is None or _age(known) < _age(view):
+            found[key] = view
+    return found
+
+
+def _age(checkout: Fields) -> tuple[str, str]:
+    return checkout.get("start_time", ""), checkout["id"]
+
+
+def list_trees(board: Board, origin: str, begin: datetime) -> list[Tree]:
+    """The trees of an origin that were checked out since then, newest first, each counted at its newest checkout."""
+    newest = sorted(heads(list_checkouts(board, origin, begin)).values(), key=_age, reverse=True)
+    counts = count_at(board, newest)
+    return [Tree(view, counts[view["id"]]) for view in newest]
+
+
+def list_checkouts(board: Board, origin: str, begin: datetime) -> list[Fields]:
+    """The checkouts of an origin since then, newest first."""
+    recent = board.find("checkouts", same("origin", origin), since(begin), order="-start_time")
+    return [body["object"] for body in recent if body["object"]["origin"] == origin]
+
+
+def count_at(board: Board, checkouts: Sequence[Fields]) -> dict[str, Counts]:
+    """What hangs from each of these checkouts, counted as it is read: checkout id → counts."""
+    counts = {view["id"]: Counts() for view in checkouts}
+    builds: dict[str, Counts] = {}
+    for body in board.children("builds", "checkout_id", counts):
+        view = body["object"]
+        under = builds[view["id"]] = counts[view["checkout_id"]]
+        if not is_dummy(view["id"]):
+            under.builds[view.get("status", NONE)] += 1
+    for body in board.children("tests", "build_id", builds):
+        view = body["object"]
+        under = builds[view["build_id"]]
+        (under.boots if is_boot(view.get("path", "")) else under.tests)[view.get("status", NONE)] += 1
+    return counts
+
+
+def newest(board: Board, tree: str, branch: str, origin: str) -> Fields | None:
+    """The newest checkout of a tree's branch."""
+    for body in board.find("checkouts", *_named(tree, branch, origin), order="-start_time", page=1):
+        if tree_of(body["object"])[::2] == (tree, branch):
+            return dict(body["object"])
+    return None
+
+
+def _named(tree: str, branch: str, origin: str) -> tuple[Where, ...]:
+    return same("tree_name", tree), same("git_repository_branch", branch), same("origin", origin)

@@ -1,0 +1,159 @@
+"""The merger: reads the reports that some copies are of, joins them, and writes what changed, in one transaction.
+
+Who merges (the intake, a rebuild) says where the copies come from; what they make of a report is `report.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from lib.domain.event.event import MERGED_CHANNEL, News, body_of
+from lib.domain.ingest.sent import Copy
+from lib.domain.report.canonical import digest
+from lib.domain.report.order import is_same
+from lib.domain.report.report import COLLECTION, Fields, Key, absorb, lift
+from lib.store.port import Body, Doc, Store, Tx
+
+MERGED_TYPE = "org.kernelci.kcidb.merged.v1"
+EXCERPT = "excerpt"
+EXCERPTS_KNOWN_MAX = 50_000
+
+
+class Item(NamedTuple):
+    """A copy made ready: its report's key in the store, and its fields, a long excerpt lifted out of them."""
+
+    key: Key
+    store_key: str
+    fields: Fields
+
+
+class Piece(NamedTuple):
+    """Copies that are merged in one transaction, and the excerpts they share: digest → text."""
+
+    items: tuple[Item, ...]
+    excerpts: dict[str, str]
+
+
+class Change(NamedTuple):
+    """A report whose view is new or another than before."""
+
+    key: Key
+    store_key: str
+    digest: str
+    is_new: bool
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a piece made of its reports."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    conflicts: int = 0
+    changes: list[Change] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        return {name: getattr(self, name) for name in ("new", "changed", "unchanged", "conflicts")}
+
+
+def make_piece(copies: Iterable[Copy]) -> Piece:
+    """The copies, ready to be merged."""
+    items, excerpts = [], {}
+    for key, fields in copies:
+        lifted, text = lift(fields)
+        if text is not None:
+            excerpts[lifted["log_excerpt"]["sha256"]] = text
+        items.append(Item(key, key.store_key, lifted))
+    return Piece(tuple(items), excerpts)
+
+
+@dataclass(slots=True)
+class Merger:
+    """Merges pieces. Remembers excerpts that are stored, since they are never taken away."""
+
+    known: dict[str, None] = field(default_factory=dict)
+
+    def merge(self, tx: Tx, piece: Piece, source: str, received_at: str, changed_at: str) -> Outcome:
+        """Join a piece of the submission `source` into the reports; the transaction has written nothing yet."""
+        reports, missing = self._read(tx, piece)
+        joined: dict[str, tuple[Item, Body | None]] = {}
+        for item in piece.items:
+            body = joined[item.store_key][1] if item.store_key in joined else _body(reports[item.store_key])
+            joined[item.store_key] = (item, absorb(item.key.kind, body, item.fields, source, received_at))
+        outcome = Outcome()
+        for store_key, (item, body) in joined.items():
+            assert body is not None
+            self._write(tx, item, reports[store_key], body, changed_at, outcome)
+        for excerpt in missing:
+            tx.create(EXCERPT, excerpt, {"text": piece.excerpts[excerpt]})
+        return outcome
+
+    def remember(self, piece: Piece) -> None:
+        """The piece was committed, with its excerpts."""
+        if len(self.known) > EXCERPTS_KNOWN_MAX:
+            self.known.clear()
+        self.known.update(dict.fromkeys(piece.excerpts))
+
+    def _read(self, tx: Tx, piece: Piece) -> tuple[dict[str, Doc | None], list[str]]:
+        """The reports by their keys in the store, and the excerpts that are not stored."""
+        reports = load_reports(tx, piece)
+        asked = [excerpt for excerpt in piece.excerpts if excerpt not in self.known]
+        stored = tx.load_many(EXCERPT, asked) if asked else []
+        return reports, [excerpt for excerpt, doc in zip(asked, stored, strict=True) if doc is None]
+
+    @staticmethod
+    def _write(tx: Tx, item: Item, doc: Doc | None, body: Body, changed_at: str, outcome: Outcome) -> None:
+        """Write a report if it changed, and note what became of it."""
+        collection = COLLECTION[item.key.kind]
+        outcome.conflicts += "conflicted" in body
+        if doc is None:
+            outcome.new += 1
+            tx.create(collection, item.store_key, {**body, "changed_at": changed_at})
+        elif body is doc.body:
+            outcome.unchanged += 1
+            return
+        else:
+            outcome.changed += 1
+            tx.save(collection, item.store_key, {**body, "changed_at": changed_at})
+            if is_same(body["object"], doc.body["object"]):
+                return
+        change = Change(item.key, item.store_key, digest(body["object"]), doc is None)
+        outcome.changes.append(change)
+
+
+def load_reports(reader: Store | Tx, piece: Piece) -> dict[str, Doc | None]:
+    """The stored reports that a piece is about, by their keys in the store."""
+    keys: dict[str, dict[str, None]] = {}
+    for item in piece.items:
+        keys.setdefault(item.key.kind, {})[item.store_key] = None
+    reports: dict[str, Doc | None] = {}
+    for kind, wanted in keys.items():
+        names = list(wanted)
+        reports.update(zip(names, reader.load_many(COLLECTION[kind], names), strict=True))
+    return reports
+
+
+def news_of(source: str, data: dict[str, Any], changes: Sequence[Change], *, owner: str | None, origin: str) -> News:
+    """What to tell of a merged piece: which views are new or others. Its id says what it tells, so that it is the same
+    if it is told twice. `origin` is the URL that the hub's events come from."""
+    whole = hashlib.sha256(source.encode())
+    for change in changes:
+        whole.update(f"\0{change.store_key}{change.digest}".encode())
+    objects = [_told(change) for change in changes]
+    body = body_of({"op": "merged", **data, "objects": objects}, owner=owner, source=origin, type=MERGED_TYPE)
+    return News(MERGED_CHANNEL, whole.hexdigest(), body)
+
+
+def _told(change: Change) -> dict[str, Any]:
+    told: dict[str, Any] = {"kind": change.key.kind, "id": change.key.id}
+    if change.key.version is not None:
+        told["version"] = change.key.version
+    return {**told, "key": change.store_key, "digest": change.digest, "is_new": change.is_new}
+
+
+def _body(doc: Doc | None) -> Body | None:
+    return None if doc is None else doc.body

@@ -1,0 +1,249 @@
+"""The watchman: looks through the log of changed reports, and tells the watches what became ready (kcidb.md 4.4).
+
+He reads the channel `kcidb` behind a stored position; of each report that changed he looks at itself, at what is below
+it where a purpose looks upwards, page by page, and puts its checkout down to be looked at later where one looks
+downwards (`scheduled_check.py`). The position and the pages that are left are one small document, saved after each step, so
+that a killed run goes on where it was; what it did twice shows nowhere (`notification.py`). While nobody watches he does not
+even look.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from lib.domain.event.event import MERGED_CHANNEL
+from lib.domain.notify.notification import Finding, Firing
+from lib.domain.notify.reach import DESCENDANTS, Reach, reach_of
+from lib.domain.notify.scheduled_check import Appointments
+from lib.domain.notify.watch import CURSOR, Standing, Watches
+from lib.domain.readiness.catalog import Agenda
+from lib.domain.readiness.purpose import Catalog, is_judging, looks_below
+from lib.domain.readiness.readiness import Outcome, Report, evaluate, verdict_of
+from lib.domain.readiness.relatives import ArchiveKin, report_of
+from lib.domain.report.archive import Archive
+from lib.domain.report.link import CHILDREN
+from lib.domain.report.report import COLLECTION, KINDS, Key
+from lib.errors import BLAMELESS, FAULTS
+from lib.store.collection import cut
+from lib.store.port import Doc, Event, Scan, Store, Tx, Where
+
+log = logging.getLogger(__name__)
+
+EVENTS_AT_ONCE = 20
+OBJECTS_AT_ONCE = 2000
+"""Of so many reports, those of one more event included, one step looks through."""
+CHILDREN_AT_ONCE = 200
+"""Children of one object that one step looks at."""
+STEPS_MAX = 200
+"""Most steps of one run; the next one goes on."""
+WAITING_MAX = 50_000
+"""Most pages that may wait: those of more are not looked at, and the log says so."""
+
+
+class Change(NamedTuple):
+    """A report that changed, and whether it is new."""
+
+    key: Key
+    is_new: bool
+
+
+class Page(NamedTuple):
+    """Children that are still to be looked at: those of an object, by the n-th entry of `CHILDREN`, behind a cursor;
+    `targets` are the kinds that matter."""
+
+    kind: str
+    id: str
+    entry: int
+    after: str | None
+    targets: Sequence[str]
+
+
+@dataclass(slots=True)
+class Watchman:
+    """Goes his round: `run`."""
+
+    store: Store
+    archive: Archive
+    watches: Watches
+    agenda: Agenda
+    firing: Firing
+    appointments: Appointments = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.appointments = Appointments(self.store, self.archive, self.firing)
+
+    def run(self, now: datetime) -> int:
+        """Look through what changed, and keep the appointments that are due; gives how many watches were told."""
+        standing = self.watches.standing(now)
+        if not standing:
+            return 0
+        this = _Round(self, standing, self.agenda.catalog(now), now)
+        told = 0
+        for _ in range(STEPS_MAX):
+            cursor = self.store.load("cursor", CURSOR)
+            if cursor is None:
+                break
+            pages = [Page(*entry) for entry in cursor.body["waiting"]]
+            if pages:
+                told += this.look_below(pages.pop(0), pages)
+                position = cursor.body["position"]
+            else:
+                events = self.store.read(MERGED_CHANNEL, cursor.body["position"], EVENTS_AT_ONCE)
+                if not events:
+                    break
+                changes, position = _changes(events)
+                told += this.look_at(changes, pages)
+            self._save(cursor, position, pages)
+        return told + self.appointments.keep(standing, this.catalog, now)
+
+    def _save(self, seen: Doc, position: int, pages: Sequence[Page]) -> None:
+        """Go on from here, unless another run has gone on meanwhile."""
+
+        def work(tx: Tx) -> None:
+            doc = tx.load("cursor", CURSOR)
+            if doc is not None and doc.rev == seen.rev:
+                tx.save("cursor", CURSOR, {"position": position, "waiting": [list(page) for page in pages]})
+
+        self.store.transact(work)
+
+
+def _changes(events: Sequence[Event]) -> tuple[list[Change], int]:
+    """The reports that the first of these events tell of, each once, parents first; and the position behind those.
+
+    No more is believed of an event than that these reports should be looked at; what is no such event is passed over.
+    """
+    found: dict[Key, bool] = {}
+    position = 0
+    for event in events:
+        data = event.body["data"]
+        entries = data.get("objects") if isinstance(data, dict) else None
+        for entry in entries if isinstance(entries, list) else ():
+            if (key := _key_of(entry)) is not None:
+                found[key] = found.get(key, False) or entry.get("is_new") is True
+        position = event.seq
+        if len(found) >= OBJECTS_AT_ONCE:
+            break
+    changes = [Change(key, is_new) for key, is_new in found.items()]
+    return sorted(changes, key=lambda change: KINDS.index(change.key.kind)), position
+
+
+def _key_of(entry: object) -> Key | None:
+    """The key of an entry of an event; None for what is none."""
+    if not isinstance(entry, dict) or entry.get("kind") not in KINDS or not isinstance(entry.get("id"), str):
+        return None
+    version = entry.get("version")
+    is_right = type(version) is int if entry["kind"] == "issues" else version is None
+    return Key(entry["kind"], entry["id"], version) if is_right else None
+
+
+@dataclass(slots=True)
+class _Round:
+    """One run, with what it knows."""
+
+    man: Watchman
+    standing: Sequence[Standing]
+    catalog: Catalog
+    now: datetime
+    reach: Reach = field(init=False)
+    seen: frozenset[Key] = frozenset()
+    """What the last reports looked at were: whoever is below another one of them was looked at with it."""
+
+    def __post_init__(self) -> None:
+        self.reach = reach_of(self.standing, self.catalog)
+
+    def look_at(self, changes: Sequence[Change], pages: list[Page]) -> int:
+        """Look at reports that changed; adds the pages of what is below them."""
+        kin = ArchiveKin(self.man.archive)
+        is_new = {change.key: change.is_new for change in changes}
+        reports = kin.load(list(is_new))
+        self.seen = frozenset(is_new)
+        told = self._consider(reports, kin)
+        for report in reports:
+            targets = self.reach.down(report.kind, is_new[report.key])
+            if targets:
+                _add(pages, _pages_of(report.kind, report.fields["id"], targets))
+        above = [r for r in reports if r.kind in self.reach.upwards]
+        self.man.appointments.make_above(above, self.standing, self.catalog, kin, self.now)
+        return told
+
+    def look_below(self, page: Page, pages: list[Page]) -> int:
+        """Look at one page of children; adds, before all others, what is below them, and then the next page."""
+        child_kind, field_name = CHILDREN[page.kind][page.entry]
+        scan = Scan((Where(field_name, "==", cut(page.id)),), "", CHILDREN_AT_ONCE, page.after)
+        found = self.man.store.find(COLLECTION[child_kind], scan)
+        reports = [report_of(child_kind, doc.body) for doc in found.docs]
+        reports = [report for report in reports if report.fields.get(field_name) == page.id]
+        more = [] if found.next is None else [page._replace(after=found.next)]
+        deeper = DESCENDANTS[child_kind].intersection(page.targets)
+        inner = [p for report in reports for p in _pages_of(child_kind, report.fields["id"], deeper)] if deeper else []
+        waiting = [*inner, *more, *pages]
+        pages.clear()
+        _add(pages, waiting)
+        if child_kind not in page.targets:
+            return 0
+        unseen = [report for report in reports if report.key not in self.seen]
+        return self._consider(unseen, ArchiveKin(self.man.archive))
+
+    def _consider(self, reports: Sequence[Report], kin: ArchiveKin) -> int:
+        """Tell the watches of those that are ready; put down when to look again at those that only time keeps."""
+        kin.prepare(reports)
+        findings: list[Finding] = []
+        known: dict[tuple[str, Key], Outcome] = {}
+        for one in self.standing:
+            for report in reports:
+                if report.kind in one.purpose.needs:
+                    findings += self._find_safely(one, report, kin, known)
+        return self.man.firing.tell(findings, self.now)
+
+    def _find_safely(
+        self, one: Standing, report: Report, kin: ArchiveKin, known: dict[tuple[str, Key], Outcome]
+    ) -> list[Finding]:
+        """As `_find`; a report, or a watch, that it fails over keeps no other from its turn."""
+        try:
+            finding = self._find(one, report, kin, known)
+        except BLAMELESS:
+            raise
+        except FAULTS:
+            log.exception("watch %s: %s %s cannot be looked at", one.watch.id, report.kind, report.fields["id"])
+            return []
+        return [] if finding is None else [finding]
+
+    def _find(
+        self, one: Standing, report: Report, kin: ArchiveKin, known: dict[tuple[str, Key], Outcome]
+    ) -> Finding | None:
+        """What is to be told of a report, perhaps; `known` are the outcomes of this step by purpose and report."""
+        purpose, key = one.purpose, report.key
+        is_meant = one.watch.matches(report, kin)
+        # Of one that is not ready, or not meant, something is said only if it was before: that its verdict is another.
+        is_final = not is_judging(purpose, key.kind, self.catalog) or bool(looks_below(purpose, key.kind, self.catalog))
+        if not is_meant and is_final:
+            return None
+        outcome = known.get((purpose.name, key))
+        if outcome is None:
+            outcome = known[purpose.name, key] = evaluate(purpose, report, kin, self.catalog, self.now)
+        if is_meant and not outcome.is_ready and outcome.settles_at is not None:
+            self.man.appointments.make(one.watch.id, key, outcome.settles_at)
+        if not outcome.is_ready and is_final:
+            return None
+        return Finding(one.watch, report, is_meant, outcome, verdict_of(purpose, report, kin, self.catalog))
+
+
+def _pages_of(kind: str, id: str, targets: frozenset[str]) -> list[Page]:
+    """The first pages of what is below an object, as far as it leads to the targets."""
+    made = []
+    for n, (child, _) in enumerate(CHILDREN[kind]):
+        wanted = tuple(sorted(targets & ({child} | DESCENDANTS[child])))
+        if wanted:
+            made.append(Page(kind, id, n, None, wanted))
+    return made
+
+
+def _add(pages: list[Page], more: Sequence[Page]) -> None:
+    room = WAITING_MAX - len(pages)
+    if len(more) > room:
+        log.error("watchman: %d pages of children are left out, more than %d wait", len(more) - room, WAITING_MAX)
+    pages += more[:room]

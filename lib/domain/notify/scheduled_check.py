@@ -1,0 +1,171 @@
+"""Appointments: what is to be looked at again once time has passed, one document for a watch and an object (kcidb.md
+4.4).
+
+An object that only time keeps from being ready has one, and so has a checkout below which something changed: it is
+read through once all is quiet, not with every test that arrives. Each is claimed before it is kept; whoever puts it
+down anew meanwhile changes it, and it stays.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lib.clock import stamp
+from lib.domain.notify.notification import Finding, Firing
+from lib.domain.notify.watch import Standing, fired_key
+from lib.domain.readiness.purpose import Catalog, looks_below, settle_of
+from lib.domain.readiness.readiness import Missing, Report, climb, evaluate, verdict_of
+from lib.domain.readiness.relatives import ArchiveKin
+from lib.domain.report.archive import Archive
+from lib.domain.report.report import Key
+from lib.errors import BLAMELESS, FAULTS
+from lib.store.port import Body, Doc, Scan, Store, Tx, Where
+
+log = logging.getLogger(__name__)
+
+KEPT_MAX = 500
+"""Most appointments that one run keeps; the next one goes on."""
+READ_MAX = 100
+MADE_AT_ONCE = 100
+LEASE = timedelta(minutes=5)
+"""How long it may take to read through a checkout before another run tries."""
+RETRY = timedelta(seconds=10)
+"""When one is looked at again whose watch is there, and not known yet."""
+
+
+@dataclass(slots=True)
+class Appointments:
+    """Make and keep them."""
+
+    store: Store
+    archive: Archive
+    firing: Firing
+
+    def make(self, watch_id: str, key: Key, due_at: str) -> None:
+        """Look at an object again then, or sooner if that was agreed before."""
+        self._make([(watch_id, key, due_at)])
+
+    def make_above(
+        self, reports: Sequence[Report], standing: Sequence[Standing], catalog: Catalog, kin: ArchiveKin, now: datetime
+    ) -> None:
+        """Have the checkouts above these be looked at, for the watches that ask what is below them, once the shortest
+        of their settle times has passed."""
+        wanted: dict[tuple[str, Key], str] = {}
+        above = {r.key: r for report in reports if not isinstance(r := climb(report, "checkouts", kin), Missing)}
+        for one in standing:
+            settle = settle_of(one.purpose, "checkouts", catalog)
+            if settle is None or not looks_below(one.purpose, "checkouts", catalog):
+                continue
+            for key, checkout in above.items():
+                if one.watch.matches(checkout, kin):
+                    wanted[one.watch.id, key] = stamp(now + settle)
+        made = [(watch_id, key, due_at) for (watch_id, key), due_at in wanted.items()]
+        for start in range(0, len(made), MADE_AT_ONCE):
+            self._make(made[start : start + MADE_AT_ONCE])
+
+    def _make(self, entries: Sequence[tuple[str, Key, str]]) -> None:
+        keys = [fired_key(watch_id, key.store_key) for watch_id, key, _ in entries]
+        known = self.store.load_many("kcidb_due", keys)
+        pairs = zip(known, entries, strict=True)
+        if all(doc is not None and not _is_to_change(doc, due_at) for doc, (*_, due_at) in pairs):
+            return
+
+        def work(tx: Tx) -> None:
+            docs = tx.load_many("kcidb_due", keys)
+            for key, (watch_id, object, due_at), doc in zip(keys, entries, docs, strict=True):
+                if doc is None:
+                    tx.create("kcidb_due", key, _body(watch_id, object, due_at))
+                elif _is_to_change(doc, due_at):
+                    tx.save("kcidb_due", key, _body(watch_id, object, due_at))
+
+        self.store.transact(work)
+
+    def keep(self, standing: Sequence[Standing], catalog: Catalog, now: datetime) -> int:
+        """Look at what is due; gives how many watches were told."""
+        by_id = {one.watch.id: one for one in standing}
+        scan = Scan((Where("due_at", "<=", stamp(now)),), "due_at", READ_MAX)
+        told = 0
+        for _ in range(KEPT_MAX // READ_MAX):
+            docs = self.store.find("kcidb_due", scan).docs
+            for doc in docs:
+                told += self._keep_safely(doc.key, by_id, catalog, now)
+            if len(docs) < READ_MAX:
+                break
+        return told
+
+    def _keep_safely(self, key: str, standing: dict[str, Standing], catalog: Catalog, now: datetime) -> int:
+        """As `_keep`; one that fails is tried again when its lease ends, and keeps no other from its turn."""
+        try:
+            return self._keep(key, standing, catalog, now)
+        except BLAMELESS:
+            raise
+        except FAULTS:
+            log.exception("the appointment %s cannot be kept", key)
+            return 0
+
+    def _keep(self, key: str, standing: dict[str, Standing], catalog: Catalog, now: datetime) -> int:
+        claimed = self._claim(key, now)
+        if claimed is None:
+            return 0
+        body = claimed.body
+        one = standing.get(body["watch"])
+        if one is None:
+            # Perhaps another process made it just now: then a later run, which knows it, keeps this.
+            is_there = self.store.load("kcidb_watch", body["watch"]) is not None
+            self._end(claimed, stamp(now + RETRY) if is_there else None)
+            return 0
+        kin = ArchiveKin(self.archive)
+        found = kin.load([Key(body["kind"], body["id"], body["version"])])
+        if not found or body["kind"] not in one.purpose.needs:
+            self._end(claimed, None)
+            return 0
+        (report,) = found
+        outcome = evaluate(one.purpose, report, kin, catalog, now)
+        told = 0
+        if outcome.is_ready:
+            verdict = verdict_of(one.purpose, report, kin, catalog)
+            is_meant = one.watch.matches(report, kin)
+            told = self.firing.tell([Finding(one.watch, report, is_meant, outcome, verdict)], now)
+        self._end(claimed, outcome.settles_at)
+        return told
+
+    def _claim(self, key: str, now: datetime) -> Doc | None:
+        """The appointment, if it is still due: ours for the time of a lease."""
+
+        def work(tx: Tx) -> Doc | None:
+            doc = tx.load("kcidb_due", key)
+            if doc is None or doc.body["due_at"] > stamp(now):
+                return None
+            body = {**doc.body, "due_at": stamp(now + LEASE), "is_claimed": True}
+            return Doc(key, tx.save("kcidb_due", key, body), body)
+
+        return self.store.transact(work)
+
+    def _end(self, claimed: Doc, again_at: str | None) -> None:
+        """Be done with it, or look again then. One that was made anew meanwhile stays as it is."""
+
+        def work(tx: Tx) -> None:
+            doc = tx.load("kcidb_due", claimed.key)
+            if doc is None or doc.rev != claimed.rev:
+                return
+            if again_at is None:
+                tx.drop("kcidb_due", claimed.key)
+            else:
+                tx.save("kcidb_due", claimed.key, {**doc.body, "due_at": again_at, "is_claimed": False})
+
+        self.store.transact(work)
+
+
+def _body(watch_id: str, key: Key, due_at: str) -> Body:
+    return {
+        "watch": watch_id, "kind": key.kind, "id": key.id, "version": key.version, "due_at": due_at,
+        "is_claimed": False,
+    }  # fmt: skip
+
+
+def _is_to_change(doc: Doc, due_at: str) -> bool:
+    """Whether somebody looks at the object right now, perhaps without what is new; or would look too late."""
+    return bool(doc.body["is_claimed"]) or due_at < doc.body["due_at"]

@@ -1,0 +1,111 @@
+"""The archive: reads reports (kcidb.md 4.1). Every verb that shows one, or what hangs from it, reads through here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lib.domain.report.link import LINKS
+from lib.domain.report.report import COLLECTION, Fields, Key, is_lifted
+from lib.errors import Invalid
+from lib.store.collection import cut
+from lib.store.port import Body, Doc, Page, Scan, Store, Where, decode_cursor
+
+KEYS_AT_ONCE = 30
+"""Parents whose children one scan finds (`IN_VALUES_MAX` of the store's port)."""
+CURSOR_WORDS = "not a cursor of this list"
+
+
+@dataclass(slots=True)
+class Archive:
+    """Reads stored reports."""
+
+    store: Store
+
+    def load(self, key: Key) -> Body | None:
+        """The stored body of a report (`report.py`), None when there is none."""
+        doc = self.store.load(COLLECTION[key.kind], key.store_key)
+        return None if doc is None else doc.body
+
+    def load_many(self, keys: Sequence[Key]) -> list[Body | None]:
+        """The stored bodies of reports of one kind."""
+        if not keys:
+            return []
+        docs = self.store.load_many(COLLECTION[keys[0].kind], [key.store_key for key in keys])
+        return [None if doc is None else doc.body for doc in docs]
+
+    def newest(self, id: str) -> Body | None:
+        """The highest version of an issue, None when there is none."""
+        # Long ids are indexed by their beginning only.
+        for doc in self.find("issues", (Where("issue_id", "==", cut(id)),), "-version", 1):
+            if doc.body["object"]["id"] == id:
+                return doc.body
+        return None
+
+    def find(self, kind: str, where: tuple[Where, ...], order: str = "", page: int = 1000) -> Iterator[Doc]:
+        """The reports that meet all conditions, page by page."""
+        after = None
+        while True:
+            found = self.page(kind, Scan(where, order, page, after))
+            yield from found.docs
+            after = found.next
+            if after is None:
+                return
+
+    def page(self, kind: str, scan: Scan) -> Page:
+        """One page of the reports of a kind."""
+        return self.store.find(COLLECTION[kind], scan)
+
+    def children(self, kind: str, field: str, ids: Iterable[str]) -> Iterator[Doc]:
+        """The reports of a kind that name one of these ids in a field, as `CHILDREN` has it."""
+        wanted = list(dict.fromkeys(ids))
+        for at in range(0, len(wanted), KEYS_AT_ONCE):
+            some = wanted[at : at + KEYS_AT_ONCE]
+            # Long ids are indexed by their beginning only.
+            for doc in self.find(kind, (Where(field, "in", tuple(dict.fromkeys(map(cut, some)))),)):
+                if doc.body["object"].get(field) in some:
+                    yield doc
+
+    def whole(self, views: Sequence[Fields]) -> list[Fields]:
+        """The views with their excerpts put back, each excerpt read once."""
+        digests = {v["log_excerpt"]["sha256"] for v in views if is_lifted(v.get("log_excerpt"))}
+        if not digests:
+            return list(views)
+        texts = self._texts(sorted(digests))
+        return [_filled(view, texts) for view in views]
+
+    def submissions(self, ids: Sequence[str]) -> dict[str, Body]:
+        """The records of these submissions, as far as there are any: what nodes tell has none."""
+        docs = self.store.load_many("submission", ids)
+        return {doc.key: doc.body for doc in docs if doc is not None}
+
+    def close(self) -> None:
+        """Close the store, where nobody else does."""
+        self.store.close()
+
+    def _texts(self, digests: Sequence[str]) -> dict[str, str]:
+        docs = self.store.load_many("excerpt", digests)
+        return {doc.key: doc.body["text"] for doc in docs if doc is not None}
+
+
+def check_cursor(text: str) -> str | None:
+    """The order value that a cursor of the store stands behind, None in key order. Raises Invalid."""
+    try:
+        value, key = decode_cursor(text)
+    except Invalid as error:
+        raise Invalid("cursor", CURSOR_WORDS) from error
+    if not (value is None or isinstance(value, str)) or not f"{value}{key}".isascii():
+        raise Invalid("cursor", CURSOR_WORDS)
+    return value
+
+
+def children_where(key: Key, kind: str) -> tuple[Where, ...]:
+    """What finds the reports of a kind that hang from one report. A long id is told by its beginning: `is_child` says
+    for certain."""
+    where = Where(LINKS[kind][key.kind], "==", cut(key.id))
+    return (where,) if key.version is None else (where, Where("issue_version", "==", key.version))
+
+
+def _filled(view: Fields, texts: Mapping[str, str]) -> Fields:
+    excerpt = view.get("log_excerpt")
+    return {**view, "log_excerpt": texts[excerpt["sha256"]]} if is_lifted(excerpt) else view

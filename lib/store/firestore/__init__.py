@@ -1,0 +1,1 @@
+"""The store on Firestore in native mode."""

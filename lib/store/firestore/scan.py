@@ -1,0 +1,56 @@
+"""Scans as Firestore queries, each served by indexes that `index.py` declares.
+
+Hides: the order every query states in full. After the order asked for comes the key, which leaves no ties, and behind
+it the fields of further ranges, which the index then answers without reading documents. Source of the semantics:
+`port.py` (Where, Scan).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lib.store.collection import Collection, Type, missing
+from lib.store.firestore.index import KEY
+from lib.store.firestore.wire import query
+from lib.store.port import Scalar, Scan, Where
+from lib.store.term import INTEGER_MAX, Term, fit_count, fit_cursor, fit_scan, type_of
+
+LOWEST: dict[Type, Scalar] = {Type.TEXT: "", Type.INSTANT: "", Type.INT: -INTEGER_MAX - 1, Type.BOOL: False}
+"""The smallest value of a type: what is not below it is not null either."""
+
+
+def find_query(collection: Collection, scan: Scan) -> Any | None:
+    """The query of one page and one document more; None when nothing can match."""
+    terms = fit_scan(collection, scan)
+    order = scan.order.lstrip("-")
+    after: Sequence[Scalar] = ()
+    if scan.after is not None:
+        value, key = fit_cursor(collection, order, scan.after)
+        after = (value, key) if order else (key,)
+    if terms is None:
+        return None
+    if order and not any(t.field == order and t.op in (">", ">=") for t in terms):
+        terms = [*terms, Term(order, ">=", (LOWEST[type_of(collection, order)],))]
+    whole = _order(order, terms, descends=scan.order.startswith("-"))
+    return query(collection.name, terms, whole, limit=scan.limit + 1, offset=scan.skip, after=after)
+
+
+def count_query(collection: Collection, where: tuple[Where, ...]) -> Any | None:
+    """The query whose matches are to be counted, along any order that serves it; None when nothing can match."""
+    terms = fit_count(collection, where)
+    if terms is None:
+        return None
+    if not terms:
+        return query(collection.name, (), ())
+    equal = frozenset(t.field for t in terms if t.is_equal)
+    ranges = frozenset(t.field for t in terms if not t.is_equal)
+    firsts = sorted({s.order[0] for s in collection.shapes} | ranges) if ranges else [""]
+    # `fit_count` made sure that there is one; documents whose order field is null are in its index as well.
+    first = next(f for f in firsts if missing(collection, equal, ranges, f) is None)
+    return query(collection.name, terms, _order(first.lstrip("-"), terms, descends=first.startswith("-")))
+
+
+def _order(order: str, terms: Sequence[Term], *, descends: bool) -> list[tuple[str, bool]]:
+    ranges = sorted({t.field for t in terms if not t.is_equal} - {order})
+    return [(name, descends) for name in (order, KEY, *ranges) if name]

@@ -1,0 +1,145 @@
+"""Wire models of the dashboard: hardware, what is asked of it and answered (kcidb.md 4.5)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from schemas.dashboard.shape import (
+    BuildItem,
+    ListingCount,
+    Options,
+    Shape,
+    StatusCount,
+    Summaries,
+    TestItem,
+    Texts,
+    Word,
+)
+
+
+class SelectedStatus(Shape):
+    builds: StatusCount
+    boots: StatusCount
+    tests: StatusCount
+
+
+class HardwareTree(Shape):
+    """A tree that ran on some hardware. `index` names it in `selectedCommits`."""
+
+    index: str
+    tree_name: str | None
+    git_repository_url: str | None
+    git_repository_branch: str | None
+    head_git_commit_hash: str | None
+    head_git_commit_name: str | None
+    head_git_commit_tag: Texts
+    origin: str
+    is_selected: bool
+    selected_commit_status: SelectedStatus
+
+
+class HardwareCommon(Shape):
+    trees: list[HardwareTree]
+    compatibles: Texts
+
+
+class HardwareSummary(Shape):
+    common: HardwareCommon
+    summary: Summaries
+    filters: Options
+
+
+class HardwareFull(HardwareSummary):
+    builds: list[BuildItem]
+    boots: list[TestItem]
+    tests: list[TestItem]
+
+
+class HardwareItem(Shape):
+    """A platform; `hardware` is what it is compatible with."""
+
+    hardware: Texts | None
+    platform: str
+    build_status_summary: ListingCount
+    boot_status_summary: ListingCount
+    test_status_summary: ListingCount
+
+
+class HardwareList(Shape):
+    hardware: list[HardwareItem]
+
+
+class RevisionHardwareItem(Shape):
+    hardware: Texts | None
+    platform: str
+    build_status_summary: StatusCount
+    boot_status_summary: StatusCount
+    test_status_summary: StatusCount
+
+
+class RevisionHardware(Shape):
+    hardware: list[RevisionHardwareItem]
+
+
+class SelectorRevision(Shape):
+    git_commit_hash: str
+    git_commit_name: str | None
+    git_commit_tags: Texts
+    start_time: str | None
+
+
+class SelectorBranch(Shape):
+    git_repository_url: str | None
+    git_repository_branch: str | None
+    revisions: list[SelectorRevision]
+
+
+class SelectorTree(Shape):
+    tree_name: str | None
+    branches: list[SelectorBranch]
+
+
+class Selectors(Shape):
+    trees: list[SelectorTree]
+
+
+class HistoryCommit(Shape):
+    git_commit_hash: str
+    git_commit_name: str | None
+    git_commit_tags: Texts
+    earliest_start_time: str | None
+
+
+class CommitTable(Shape):
+    """The commits of each tree, newest first, by `<tree>:<repository>:<branch>`."""
+
+    commit_history_table: dict[str, list[HistoryCommit]]
+
+
+Seconds = str | int | float
+
+
+class HardwareQuery(BaseModel):
+    """Which results on some hardware. Times are seconds since 1970; `selectedCommits` names a commit, or `head`, by a
+    tree's `index`, and empty takes the newest of every tree; `filter` has the names of the query's filters."""
+
+    origin: Word = "maestro"
+    startTimestampInSeconds: Seconds
+    endTimestampInSeconds: Seconds
+    selectedCommits: Annotated[dict[str, Word], Field(max_length=500)] = {}
+    filter: Annotated[dict[str, Any], Field(max_length=100)] = {}
+
+
+class CommitHead(BaseModel):
+    treeName: Word
+    repositoryUrl: Word
+    branch: Word
+    commitHash: Word
+
+
+class HardwareHistoryQuery(HardwareQuery):
+    """The same, and the trees whose commits are asked for."""
+
+    commitHeads: Annotated[list[CommitHead], Field(max_length=100)] = []

@@ -1,0 +1,317 @@
+"""Wire models of the dashboard's REST API, which `kci-dev results` reads (kcidb.md 4.5).
+
+They document the routes; replies are written by the codecs of the dialect and held to these shapes by its tests.
+Here are trees with their lists and comparisons; beside it one build or test (`result`), `hardware`,
+`issue`, `report`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+
+class Shape(BaseModel):
+    """An object with these keys and no others."""
+
+    # Built when it is first used: a function that serves none of these starts sooner.
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+
+Word = Annotated[str, StringConstraints(max_length=1000)]
+Texts = list[str]
+Misc = dict[str, Any]
+
+
+class StatusCount(Shape):
+    """Results by status; NULL is the absent one."""
+
+    PASS: int
+    FAIL: int
+    ERROR: int
+    SKIP: int
+    MISS: int
+    DONE: int
+    NULL: int
+
+
+class LowerCount(Shape):
+    """The same, as histories write it for boots and tests."""
+
+    pass_: Annotated[int, Field(alias="pass")]
+    fail: int
+    error: int
+    skip: int
+    miss: int
+    done: int
+    null: int
+
+
+class ReportCount(Shape):
+    """The same, as reports write it for boots and tests."""
+
+    pass_count: int
+    fail_count: int
+    error_count: int
+    skip_count: int
+    miss_count: int
+    done_count: int
+    null_count: int
+
+
+class ListingCount(Shape):
+    """Results, in three classes."""
+
+    PASS: int
+    FAIL: int
+    INCONCLUSIVE: int
+
+
+class TreeItem(Shape):
+    """A tree by its newest checkout."""
+
+    id: str
+    tree_name: str | None
+    git_repository_url: str | None
+    git_repository_branch: str | None
+    git_commit_hash: str | None
+    git_commit_name: str | None
+    git_commit_tags: Texts
+    origin: str
+    start_time: str | None
+    build_status: ListingCount
+    boot_status: ListingCount
+    test_status: ListingCount
+
+
+class IssueRef(Shape):
+    """An issue seen in results, and how those ended."""
+
+    id: str
+    version: int
+    comment: str | None
+    report_url: str | None
+    incidents_info: StatusCount
+
+
+class BuildArchitecture(StatusCount):
+    compilers: Texts
+
+
+class TestArchitecture(Shape):
+    arch: str
+    compiler: str
+    status: StatusCount
+
+
+class PartSummary(Shape):
+    status: StatusCount
+    origins: dict[str, StatusCount]
+    configs: dict[str, StatusCount]
+    labs: dict[str, StatusCount]
+    issues: list[IssueRef]
+    unknown_issues: int
+
+
+class BuildSummary(PartSummary):
+    architectures: dict[str, BuildArchitecture]
+
+
+class TestSummary(PartSummary):
+    """`environment_compatible` and `environment_misc` are by compatible and by platform."""
+
+    architectures: list[TestArchitecture]
+    fail_reasons: dict[str, int]
+    failed_platforms: Texts
+    platforms: dict[str, StatusCount]
+    environment_compatible: dict[str, StatusCount]
+    environment_misc: dict[str, StatusCount]
+
+
+class Summaries(Shape):
+    builds: BuildSummary
+    boots: TestSummary
+    tests: TestSummary
+
+
+class AllOptions(Shape):
+    configs: Texts
+    architectures: Texts
+    compilers: Texts
+
+
+class BuildOptions(Shape):
+    """What may be filtered by. `issues` are pairs of id and version."""
+
+    issues: list[list[Any]]
+    origins: Texts
+    has_unknown_issue: bool
+    labs: Texts
+
+
+class TestOptions(BuildOptions):
+    platforms: Texts
+
+
+class Options(Shape):
+    all: AllOptions
+    builds: BuildOptions
+    boots: TestOptions
+    tests: TestOptions
+
+
+class TreeCommon(Shape):
+    hardware: Texts
+    tree_url: str | None
+    git_commit_tags: Texts
+
+
+class TreeSummary(Shape):
+    common: TreeCommon
+    summary: Summaries
+    filters: Options
+
+
+class BuildItem(Shape):
+    """A build in a list. What its origin does not tell is `Unknown` where clients compare it, else null."""
+
+    id: str
+    origin: str
+    architecture: str
+    config_name: str
+    misc: Misc
+    config_url: str | None
+    compiler: str
+    status: str
+    duration: float | None
+    log_url: str | None
+    start_time: str | None
+    git_repository_url: str | None
+    git_repository_branch: str | None
+
+
+class TestItem(Shape):
+    """A boot or a test in a list."""
+
+    id: str
+    origin: str
+    status: str
+    duration: float | None
+    path: str
+    start_time: str | None
+    environment_compatible: Texts | None
+    environment_misc: Misc
+    config: str
+    log_url: str | None
+    architecture: str
+    compiler: str
+    lab: str
+
+
+class Builds(Shape):
+    builds: list[BuildItem]
+
+
+class Boots(Shape):
+    boots: list[TestItem]
+
+
+class Tests(Shape):
+    tests: list[TestItem]
+
+
+class TreeFull(TreeSummary):
+    builds: list[BuildItem]
+    boots: list[TestItem]
+    tests: list[TestItem]
+
+
+class CommitItem(Shape):
+    """A commit in the history of a tree."""
+
+    git_commit_hash: str
+    git_commit_name: str | None
+    git_commit_tags: Texts
+    earliest_start_time: str | None
+    builds: StatusCount
+    boots: LowerCount
+    tests: LowerCount
+
+
+class TreeLatest(Shape):
+    """The newest checkout of a tree, and where to read on."""
+
+    api_url: str
+    old_api_url: str
+    tree_name: str | None
+    git_repository_url: str | None
+    git_repository_branch: str | None
+    git_commit_hash: str | None
+    git_commit_name: str | None
+    origin: str
+
+
+class TreeCommit(Shape):
+    git_commit_hash: str
+    start_time_end: str | None
+    git_commit_name: str | None
+    git_commit_tags: Texts
+
+
+class SideCount(Shape):
+    pass_: Annotated[int, Field(alias="pass")]
+    fail: int
+    inconclusive: int
+
+
+class Delta(Shape):
+    pass_: Annotated[int, Field(alias="pass")]
+    fail: int
+
+
+class Changes(Shape):
+    regression: int
+    fixed: int
+    newFailure: int
+    stillFailing: int
+    newPass: int
+    appeared: int
+    disappeared: int
+
+
+class Difference(Shape):
+    sideA: SideCount
+    sideB: SideCount
+    delta: Delta
+    changes: Changes
+
+
+class Differences(Shape):
+    builds: Difference
+    boots: Difference
+    tests: Difference
+
+
+class Comparison(Shape):
+    """Commit b against commit a."""
+
+    treeName: str
+    branch: str
+    gitUrl: str | None
+    summary: Differences
+
+
+class BuildChange(Shape):
+    """A build at both commits; null where it is not."""
+
+    config_name: str
+    architecture: str
+    compiler: str
+    status_a: str | None
+    status_b: str | None
+
+
+class TestChange(BuildChange):
+    path: str
+    platform: str

@@ -1,0 +1,40 @@
+"""The thread that follows a channel: at once when this process writes to it, now and then otherwise, whatever fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from lib.domain.event.loop import Patrol
+from tests.build import NOW, RecordingBus
+
+
+def test_it_runs_when_its_channel_has_news_and_outlives_a_fault(caplog):
+    bus, ran, stop = RecordingBus(), threading.Semaphore(0), threading.Event()
+    faults = [RuntimeError("the first run fails")]
+
+    def run(now):
+        ran.release()
+        if faults:
+            raise faults.pop()
+        return 1
+
+    patrol = Patrol(run, "kcidb", bus, lambda: NOW)
+    thread = threading.Thread(target=patrol.pump, args=(stop,))
+    thread.start()
+    try:
+        assert ran.acquire(timeout=5)
+        began = time.monotonic()
+        time.sleep(0.05)
+        bus.wake("other")
+        bus.wake("kcidb")
+        assert ran.acquire(timeout=5) and time.monotonic() - began < 0.4
+        # Meanwhile the sweep leaves it to the thread.
+        assert patrol.sweep(NOW) == 0
+        # By itself, too.
+        assert ran.acquire(timeout=5)
+    finally:
+        stop.set()
+        thread.join()
+    assert "the patrol of kcidb failed" in caplog.text
+    assert patrol.sweep(NOW) == 1
