@@ -17,7 +17,7 @@ from functions.edge import routes
 from functions.edge.table import Bound
 from lib.dialects.wire import Access, Route
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 _REF = "#/components/schemas/{model}"
 _PARAM = re.compile(r"\{(\w+)(?::path)?\}")
 _STANDING = {
