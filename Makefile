@@ -24,7 +24,7 @@ serve: $(VENV)/.runtime ## run the hub on this machine: HTTP, background work an
 	@exec $(BIN)/python -m functions.local
 
 test: $(VENV)/.tests ## the tests, without the long ones
-	$(BIN)/python -m pytest -m "not full"
+	$(BIN)/python -m pytest -m "not full" $(ARGS)
 
 test-full: $(VENV)/.tests ## all the tests
 	$(BIN)/python -m pytest

@@ -1,7 +1,7 @@
 """Firestore: the database, its composite indexes, what is not indexed, what expires, and its rules.
 
-The indexes come from the store's own table (`lib/store/indexes.py`), as `lib.store.firestore.index` puts it for Firestore; the
-same goes to `firestore.indexes.json`, for those who use Firebase's tools.
+The indexes come from the store's own table (`lib/store/indexes.py`), in Firestore's form (`lib.store.firestore.index`).
+The same goes to `firestore.indexes.json`, for those who use Firebase's tools.
 """
 
 from __future__ import annotations

@@ -164,10 +164,10 @@ MODULES = modules()
 
 def statement(room: Room) -> str:
     """The sentence of a package of the domain, or of a dialect, that says what it may import."""
-    names = ", ".join(f"`{name}`" for name in sorted(room.domain))
-    if room in DIALECTS:
-        return f"May import from the domain: `hub`, {names}."
-    return f"May import from the domain: {names}." if names else "May import nothing from the rest of the domain."
+    names = [*(["hub"] if room in DIALECTS else []), *sorted(room.domain)]
+    if not names:
+        return "May import nothing from the rest of the domain."
+    return f"May import from the domain: {', '.join(f'`{name}`' for name in names)}."
 
 
 def lib_lines() -> Iterator[str]:

@@ -1,10 +1,10 @@
 """The watchman: looks through the log of changed reports, and tells the watches what became ready (kcidb.md 4.4).
 
-He reads the channel `kcidb` behind a stored position; of each report that changed he looks at itself, at what is below
-it where a purpose looks upwards, page by page, and puts its checkout down to be looked at later where one looks
-downwards (`scheduled_check.py`). The position and the pages that are left are one small document, saved after each step, so
-that a killed run goes on where it was; what it did twice shows nowhere (`notification.py`). While nobody watches he does not
-even look.
+It reads the channel `kcidb` from a stored position. Of each changed report it checks the report itself. If a purpose
+looks upwards, it also checks the reports below, page by page. If a purpose looks downwards, it schedules a later check
+of the checkout (`scheduled_check.py`). The position and the remaining pages are one small document, saved after each
+step, so a killed run continues where it was. A repeated step has no visible effect (`notification.py`). Without
+watches the follower reads nothing.
 """
 
 from __future__ import annotations
