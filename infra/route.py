@@ -2,7 +2,7 @@
 
 A URL map knows exact paths and `prefix/*`, and takes the longest that fits; it does not look at methods here. Paths at
 which the table needs more than that (two slices share one, or a parameter stands before the difference) go to `hub`,
-which serves all.
+which serves all. So do paths that the patterns of parameters share between slices: a URL map knows no patterns.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from functions import jobs, pages
 from functions.edge import own
+from functions.edge.pattern import takes_rest
 from functions.edge.table import Bound, Missed, Table
 from functions.push import route as push
 from lib.dialects import dashboard, kcidb, kernelci
@@ -77,7 +78,7 @@ def bind(mounts: tuple[Mount, ...]) -> Iterator[Bound]:
                     continue
                 yield Bound(prefix + route.path, route, mount.dialect)
                 # What takes the rest of a path takes a slash at its end too.
-                if mount.dialect.slash == "same" and route.path != "/" and not route.path.endswith(":path}"):
+                if mount.dialect.slash == "same" and route.path != "/" and not takes_rest(route.path):
                     yield Bound(f"{prefix}{route.path}/", route, mount.dialect)
                 if prefix and route.path == "/":
                     yield Bound(prefix, route, mount.dialect)
@@ -85,7 +86,8 @@ def bind(mounts: tuple[Mount, ...]) -> Iterator[Bound]:
 
 @cache
 def table(slice: str = WHOLE) -> Table:
-    """The table of one slice, or of all. Raises ClaimedTwice, and ValueError for a slice nobody deploys."""
+    """The table of one slice, or of all. Raises ClaimedTwice, and ValueError for a slice nobody deploys or a
+    path that is no template."""
     whole = Table(bind(MOUNTS), unknown_version)
     if unknown := sorted({b.route.slice for b in whole.bounds} - set(SLICES)):
         raise ValueError(f"no deployable function serves the slice {', '.join(unknown)}")

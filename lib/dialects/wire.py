@@ -131,7 +131,8 @@ Handler = Callable[[Request, "Hub"], "Reply | Wait"]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One line of the surface. `path` holds `{name}` for one segment, `{name:path}` for the rest.
+    """One line of the surface. `path` holds `{name}` for one segment, `{name:int}` for one of a pattern (those of
+    `functions.edge.pattern`), `{name:path}` for the rest.
 
     `slice` names the deployable function that serves it. `quick` handlers never write and read a constant number of
     documents, so that an event loop may run them itself; `brief` ones do little beside waiting for one write. `takes`

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 from functions.edge.http import Edge
+from functions.edge.pattern import PATTERNS, parse
 from lib.auth.port import Claims, Purpose
 from lib.dialects.wire import Reply, Request, Wait
 from lib.domain.account.access import Actor
@@ -141,6 +142,16 @@ def deactivate(hub: Hub, id: str) -> None:
         tx.save("user", id, {**doc.body, "is_active": False})
 
     hub.store.transact(work)
+
+
+def fill(path: str) -> str:
+    """A path that a template stands for, and no closer one: a parameter without a pattern gets what fits none."""
+    parts = (part if isinstance(part, str) else _value(part.pattern) for part in parse(path))
+    return "".join(f"/{part}" for part in parts)
+
+
+def _value(pattern: str) -> str:
+    return PATTERNS[pattern].example if pattern in PATTERNS else "some-thing"
 
 
 class Client:
