@@ -16,7 +16,7 @@ from datetime import timedelta
 
 import flask
 
-from functions.edge.http import Edge, Held
+from functions.edge.http import Edge, HeldPoll
 from functions.edge.table import Found
 from lib.clock import Clock
 from lib.dialects.wire import Feed, Reply, Request
@@ -65,7 +65,7 @@ def serve(edge: Edge, incoming: flask.Request, public_url: str = "") -> flask.Re
             return _response(edge.refuse(request, match, error), request.id)
     outcome = edge.answer(request, match)
     every_s = POLL_EVERY_S if edge.hub.store.is_near else FAR_POLL_EVERY_S
-    reply = end_of(outcome, edge.hub.clock, every_s) if isinstance(outcome, Held) else outcome
+    reply = end_of(outcome, edge.hub.clock, every_s) if isinstance(outcome, HeldPoll) else outcome
     return _response(reply, request.id, every_s)
 
 
@@ -101,7 +101,7 @@ def _body(incoming: flask.Request, bytes_max: int) -> bytes:
             raise TooLarge(f"a body here has at most {bytes_max} bytes")
 
 
-def end_of(held: Held, clock: Clock, every_s: float, sleep: Callable[[float], object] = time.sleep) -> Reply:
+def end_of(held: HeldPoll, clock: Clock, every_s: float, sleep: Callable[[float], object] = time.sleep) -> Reply:
     """The end of a poll, soon: news within two seconds, or what is said when there are none. Its handler has looked
     just now."""
     until = min(held.until, clock() + POLL_MAX)

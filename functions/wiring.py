@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from functions import output
-from functions.edge.http import Counts, Edge, Robots
+from functions.edge.http import Edge, RequestCounts, ServiceAccounts
 from functions.settings import Faulty, Settings, read
 from lib.auth.open import open_auth, open_oidc, open_visitors
 from lib.auth.port import Fetch
@@ -60,8 +60,8 @@ class Wiring:
         self._lock = threading.RLock()
         self._hub: Hub | None = None
         self._edges: dict[str, Edge] = {}
-        self._robots: Robots | None = None
-        self.counts = Counts()
+        self._service_accounts: ServiceAccounts | None = None
+        self.counts = RequestCounts()
 
     @property
     def hub(self) -> Hub:
@@ -77,20 +77,20 @@ class Wiring:
         if edge is not None:
             return edge
         with self._lock:
-            if self._robots is None:
-                self._robots = self._find_robots()
+            if self._service_accounts is None:
+                self._service_accounts = self._find_service_accounts()
             # The routes of all dialects: a command that answers no requests need not wait for them.
             from functions.edge import routes
 
-            made = Edge(self.hub, routes.table(slice), self.counts, self._say, self._robots)
+            made = Edge(self.hub, routes.table(slice), self.counts, self._say, self._service_accounts)
             return self._edges.setdefault(slice, made)
 
-    def _find_robots(self) -> Robots:
+    def _find_service_accounts(self) -> ServiceAccounts:
         settings = self.settings
         if not settings.oidc_audience:
-            return Robots()
+            return ServiceAccounts()
         allowed = {Access.PUSH: settings.push_accounts, Access.SCHEDULER: settings.scheduler_accounts}
-        return Robots(open_oidc(settings.oidc_audience, self._fetch), allowed)
+        return ServiceAccounts(open_oidc(settings.oidc_audience, self._fetch), allowed)
 
     def _build(self) -> Hub:
         settings = self.settings

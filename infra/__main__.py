@@ -27,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         case ["plan" | "deploy" as what]:
             try:
                 text = script.render(parameter.read(os.environ))
-            except parameter.Wrong as error:
+            except parameter.FaultyParameters as error:
                 return output.refuse(*error.faults, "like this: make plan PROJECT=my-project-1 REGION=europe-west1")
             return _deploy(text) if what == "deploy" else _plan(text)
     return output.refuse(USAGE)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from infra import function, name
 from infra.parameter import Parameters
-from infra.step import Ensure, Look, Part, Step, gcloud, grant
+from infra.step import Ensure, Heading, Look, Step, gcloud, grant
 
 OTHERS = (
     (name.BUILD, "builds the functions"),
@@ -23,7 +23,7 @@ BUILD_ROLES = ("roles/logging.logWriter", "roles/artifactregistry.writer", "role
 
 def steps(p: Parameters) -> Iterator[Step]:
     functions = function.chosen(p)
-    yield Part("Service accounts", "one a function, each with what it needs and no more")
+    yield Heading("Service accounts", "one a function, each with what it needs and no more")
     yield Look("accounts", ("iam", "service-accounts", "list"))
     for id, what in (*OTHERS, *((f.name, f"runs the function {f.name}") for f in functions)):
         display = f"--display-name={_shown(what)}"

@@ -9,7 +9,7 @@ from typing import Any
 from infra.parameter import Parameters
 from infra.push import DEAD_LETTERS
 from infra.schedule import JOBS
-from infra.step import Ensure, Look, Part, Pick, Step, gcloud
+from infra.step import Ensure, Heading, Look, Pick, Step, gcloud
 
 METRIC = "tributary-sweeps"
 SWEPT = (
@@ -66,7 +66,7 @@ def _each_minute(aligner: str) -> Condition:
 
 
 def steps(p: Parameters) -> Iterator[Step]:
-    yield Part("Alerts", f"mail goes to {p.email}" if p.email else "nobody is told: give EMAIL= to have them mailed")
+    yield Heading("Alerts", f"mail goes to {p.email}" if p.email else "nobody is told: give EMAIL= to have them mailed")
     description = "--description=Sweeps that ended well, by the log of Cloud Scheduler"
     yield Look("metrics", ("logging", "metrics", "list"))
     words = (METRIC, description, f"--log-filter={SWEPT}")

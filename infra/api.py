@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infra.parameter import Parameters
-from infra.step import Ensure, Look, Part, Pick, Step, gcloud
+from infra.step import Ensure, Heading, Look, Pick, Step, gcloud
 
 ALWAYS = (
     "cloudresourcemanager", "iam", "firestore", "firebaserules", "pubsub", "cloudfunctions", "run", "cloudbuild",
@@ -15,7 +15,7 @@ FOR_DOMAIN = ("compute",)
 
 
 def steps(p: Parameters) -> Iterator[Step]:
-    yield Part("Services", "what the project may use")
+    yield Heading("Services", "what the project may use")
     yield Look("services", ("services", "list", "--enabled"))
     for name in ALWAYS + (FOR_DOMAIN if p.domain else ()):
         host = f"{name}.googleapis.com"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from infra import function, route
 from infra.parameter import Parameters
-from infra.step import Ensure, Look, Part, Pick, Step, flag, gcloud
+from infra.step import Ensure, Heading, Look, Pick, Step, flag, gcloud
 
 NAME = "tributary"
 SCHEME = "EXTERNAL_MANAGED"
@@ -20,7 +20,7 @@ ROOT = "https://www.googleapis.com/compute/v1/projects"
 def steps(p: Parameters) -> Iterator[Step]:
     if not p.domain:
         return
-    yield Part("Load balancer", f"https://{p.domain} for all functions; a path goes to the function that serves it")
+    yield Heading("Load balancer", f"https://{p.domain} for all functions; a path goes to the function that serves it")
     yield from _address(p)
     yield from _backends(p)
     yield Look("url-maps", ("compute", "url-maps", "list", "--global"))

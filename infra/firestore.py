@@ -11,7 +11,7 @@ from typing import Any
 
 from infra.name import DATABASE
 from infra.parameter import Parameters
-from infra.step import Command, Do, Ensure, Look, Part, Step, gcloud
+from infra.step import Command, Do, Ensure, Heading, Look, Step, gcloud
 from lib.store.firestore.index import firestore_indexes
 
 Entry = Mapping[str, Any]
@@ -21,7 +21,7 @@ GROUPS = "projects/*/databases/*/collectionGroups"
 
 def steps(p: Parameters) -> Iterator[Step]:
     declared = firestore_indexes()
-    yield Part("Firestore", "the database cannot be deleted by mistake; indexes are built meanwhile, for some minutes")
+    yield Heading("Firestore", "the database cannot be deleted by mistake; its indexes are built for some minutes")
     yield Look("databases", ("firestore", "databases", "list"))
     yield _database(p)
     yield Look("indexes", ("firestore", "indexes", "composite", "list", _DATABASE))

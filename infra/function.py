@@ -13,7 +13,7 @@ from functions.edge import routes
 from infra import route
 from infra.name import BUILD, EVENTS, PUSH, SCHEDULER, SECRET
 from infra.parameter import Parameters
-from infra.step import Ensure, Expect, Look, Part, Step, flag, gcloud, grant, refuse, short
+from infra.step import Ensure, Expect, Heading, Look, Step, flag, gcloud, grant, refuse, short
 
 ON_EVENT, SWEEP = "on_event", "sweep"
 RUNTIME = "python311"
@@ -132,7 +132,9 @@ def caller(f: Function) -> str:
 
 def steps(p: Parameters) -> Iterator[Step]:
     functions = chosen(p)
-    yield Part("Functions", "each build takes some minutes; one whose source and settings are as they were is let be")
+    yield Heading(
+        "Functions", "each build takes some minutes; a function whose source and settings are unchanged is left"
+    )
     yield Look("functions", ("functions", "list", "--v2", f"--regions={p.region}"))
     for f in functions:
         yield _deployed(f, p)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 
-class Parameter(NamedTuple):
+class DeployParameter(NamedTuple):
     """One line of the table."""
 
     name: str
@@ -25,23 +25,24 @@ _PROJECT = r"[a-z][a-z0-9-]{1,28}[a-z0-9]"
 _SWITCH = ("1?", "must be 1 or nothing")
 
 PARAMETERS = (
-    Parameter("PROJECT", _PROJECT, "must be a project id, like my-project-1",
+    DeployParameter("PROJECT", _PROJECT, "must be a project id, like my-project-1",
               "the project to provision; it exists and has billing", is_required=True),
-    Parameter("REGION", r"[a-z]{2,16}(-[a-z]{2,16})+[0-9]{1,2}", "must be a region, like europe-west1",
+    DeployParameter("REGION", r"[a-z]{2,16}(-[a-z]{2,16})+[0-9]{1,2}", "must be a region, like europe-west1",
               "where functions and jobs run", is_required=True),
-    Parameter("LOCATION", r"[a-z]{2,16}(-[a-z]{2,16})*[0-9]{1,2}", "must be a Firestore location, like eur3",
+    DeployParameter("LOCATION", r"[a-z]{2,16}(-[a-z]{2,16})*[0-9]{1,2}", "must be a Firestore location, like eur3",
               "where Firestore keeps its data, for good; by default REGION"),
-    Parameter("DOMAIN", rf"(?=.{{4,253}}\Z)({_LABEL}\.)+[a-z]{{2,63}}", "must be a host name, like hub.example.org",
+    DeployParameter("DOMAIN", rf"(?=.{{4,253}}\Z)({_LABEL}\.)+[a-z]{{2,63}}",
+              "must be a host name, like hub.example.org",
               "one host name before all functions, by a load balancer"),
-    Parameter("EMAIL", r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,251}[A-Za-z0-9]",
+    DeployParameter("EMAIL", r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,251}[A-Za-z0-9]",
               "must be an e-mail address", "who is told when an alert fires"),
-    Parameter("FIREBASE", _PROJECT, "must be a project id", "the Firebase project whose users are accepted too"),
-    Parameter("SINGLE", *_SWITCH, "1: one function `hub` for everything"),
-    Parameter("PITR", *_SWITCH, "1: Firestore can be read as it was at any minute of the last seven days"),
+    DeployParameter("FIREBASE", _PROJECT, "must be a project id", "the Firebase project whose users are accepted too"),
+    DeployParameter("SINGLE", *_SWITCH, "1: one function `hub` for everything"),
+    DeployParameter("PITR", *_SWITCH, "1: Firestore can be read as it was at any minute of the last seven days"),
 )  # fmt: skip
 
 
-class Wrong(Exception):
+class FaultyParameters(Exception):
     """The parameters cannot be used; `faults` has a line for each reason."""
 
     def __init__(self, faults: list[str]) -> None:
@@ -82,7 +83,7 @@ def read(environ: Mapping[str, str]) -> Parameters:
     if found["DOMAIN"] and found["SINGLE"]:
         faults.append("DOMAIN and SINGLE exclude each other: a domain puts all functions behind one address already")
     if faults:
-        raise Wrong(faults)
+        raise FaultyParameters(faults)
     return Parameters(
         project=found["PROJECT"],
         region=found["REGION"],

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from infra import function, topic
 from infra.name import DEAD, EVENTS, INBOX, KCIDB, PUSH
 from infra.parameter import Parameters
-from infra.step import Command, Ensure, Look, Part, Step, gcloud, grant
+from infra.step import Command, Ensure, Heading, Look, Step, gcloud, grant
 
 AGENT = "serviceAccount:service-<NUMBER>@gcp-sa-pubsub.iam.gserviceaccount.com"
 SIGNS, SUBSCRIBES = "roles/iam.serviceAccountTokenCreator", "roles/pubsub.subscriber"
@@ -20,7 +20,7 @@ TRIES_MAX = 10
 ACK_S, WAIT_MIN_S, WAIT_MAX_S = 60, 10, 600
 
 
-class Push(NamedTuple):
+class PushSubscription(NamedTuple):
     """A subscription whose messages go to `on_event`, by a path of its own perhaps. `filter` is Pub/Sub's language over
     attributes, "" takes all."""
 
@@ -33,17 +33,17 @@ class Push(NamedTuple):
 PUSHES = (
     # What the hub told comes back to it, so that what a killed request left undone is finished at once. Only nodes have
     # something to finish.
-    Push("tributary-own-events", EVENTS, 'attributes.channel = "node"'),
-    Push("tributary-inbox", INBOX),
+    PushSubscription("tributary-own-events", EVENTS, 'attributes.channel = "node"'),
+    PushSubscription("tributary-inbox", INBOX),
     # Whatever comes here is a submission: one that cannot be read is recorded, not tried again.
-    Push("tributary-kcidb", KCIDB, path="/on_event/kcidb"),
+    PushSubscription("tributary-kcidb", KCIDB, path="/on_event/kcidb"),
 )
 DEAD_LETTERS = "tributary-dead"
 """Keeps what could not be delivered until somebody has looked at it."""
 
 
 def steps(p: Parameters) -> Iterator[Step]:
-    yield Part("Subscriptions", f"pushed with a token of {PUSH}; after {TRIES_MAX} tries a message goes to {DEAD}")
+    yield Heading("Subscriptions", f"pushed with a token of {PUSH}; after {TRIES_MAX} tries a message goes to {DEAD}")
     identity = gcloud("beta", "services", "identity", "create", "--service=pubsub.googleapis.com")
     yield Look("push-policy", ("iam", "service-accounts", "get-iam-policy", p.account(PUSH)))
     add = ("iam", "service-accounts", "add-iam-policy-binding", p.account(PUSH))
@@ -68,7 +68,7 @@ def _for_agent(title: str, look: str, role: str, add: tuple[str, ...], identity:
     return made._replace(create=(identity, *made.create))
 
 
-def _pushed(push: Push, p: Parameters) -> Ensure:
+def _pushed(push: PushSubscription, p: Parameters) -> Ensure:
     url = function.serving(function.ON_EVENT, p).url(p)
     may_change = (
         f"--push-endpoint={url}{push.path}", f"--push-auth-service-account={p.account(PUSH)}",

@@ -17,17 +17,17 @@ WHOLE, DEFAULT = routes.WHOLE, "pages"
 
 
 @dataclass(slots=True)
-class _Step:
+class _RouteStep:
     """A segment of the path: who serves it, and what is below. A parameter ends the walk: all below is one."""
 
     here: set[str] = field(default_factory=set)
     below: set[str] = field(default_factory=set)
-    literal: dict[str, _Step] = field(default_factory=dict)
+    literal: dict[str, _RouteStep] = field(default_factory=dict)
 
 
 def rules(bounds: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Path patterns by slice, from (path template, slice) pairs."""
-    root = _Step()
+    root = _RouteStep()
     for path, slice in bounds:
         _add(root, path.split("/")[1:], slice)
     found: dict[str, list[str]] = {}
@@ -52,16 +52,16 @@ def serve(patterns: dict[str, list[str]], path: str) -> str:
     return exact.get(path) or (prefixes[max(fitting, key=len)] if fitting else DEFAULT)
 
 
-def _add(step: _Step, segments: list[str], slice: str) -> None:
+def _add(step: _RouteStep, segments: list[str], slice: str) -> None:
     for segment in segments:
         if segment.startswith("{"):
             step.below.add(slice)
             return
-        step = step.literal.setdefault(segment, _Step())
+        step = step.literal.setdefault(segment, _RouteStep())
     step.here.add(slice)
 
 
-def _patterns(step: _Step, path: str, inherited: str) -> Iterator[tuple[str, str]]:
+def _patterns(step: _RouteStep, path: str, inherited: str) -> Iterator[tuple[str, str]]:
     """The patterns at and below a segment. `inherited` is who gets what no pattern here says."""
     here = _one(step.here)
     if here and here != inherited:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from infra import function
 from infra.name import SCHEDULER
 from infra.parameter import Parameters
-from infra.step import Command, Do, Part, Step
+from infra.step import Command, Do, Heading, Step
 
 
-class Job(NamedTuple):
+class ScheduledCall(NamedTuple):
     """A call of the function `sweep`, by a token of the scheduler's account. `cron` is in UTC."""
 
     id: str
@@ -24,8 +24,8 @@ class Job(NamedTuple):
 
 
 JOBS = (
-    Job("tributary-sweep", "/jobs/sweep", "* * * * *", "timeouts, holdoffs, closings, relay"),
-    Job("tributary-tidy", "/jobs/tidy", "17 * * * *", "drops what is kept for a while only"),
+    ScheduledCall("tributary-sweep", "/jobs/sweep", "* * * * *", "timeouts, holdoffs, closings, relay"),
+    ScheduledCall("tributary-tidy", "/jobs/tidy", "17 * * * *", "drops what is kept for a while only"),
 )
 DEADLINE_S = 300
 TRIES_MAX = 0
@@ -33,7 +33,7 @@ TRIES_MAX = 0
 
 
 def steps(p: Parameters) -> Iterator[Step]:
-    yield Part("Scheduler jobs", "; ".join(f"{job.id}: {job.help}" for job in JOBS))
+    yield Heading("Scheduler jobs", "; ".join(f"{job.id}: {job.help}" for job in JOBS))
     run = (
         "<PYTHON>", "-m", "infra.scheduler", p.project, p.region,
         function.serving(function.SWEEP, p).url(p), p.account(SCHEDULER),

@@ -11,7 +11,7 @@ from typing import Any
 
 from infra import declared
 from infra.parameter import Parameters
-from infra.step import Command, Do, Ensure, Expect, Look, Part, Pick, Step
+from infra.step import Command, Do, Ensure, Expect, Heading, Look, Pick, Step
 
 PRELUDE = Path(__file__).with_name("prelude.sh")
 VARIABLE = re.compile(r"<([A-Z]+)>")
@@ -49,7 +49,7 @@ def _head(p: Parameters, notes: list[str]) -> Iterator[str]:
 
 def _step(step: Step) -> Iterator[str]:
     match step:
-        case Part(title, why):
+        case Heading(title, why):
             yield from ("", f"# {title}" + (f": {why}" if why else ""), f"printf '%s\\n' {quote(title)}")
         case Look(name, words):
             yield f"look {quote(name)} {_words(words)}"

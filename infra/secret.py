@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from infra import function
 from infra.name import SECRET
 from infra.parameter import Parameters
-from infra.step import Ensure, Look, Part, Step, gcloud, grant
+from infra.step import Ensure, Heading, Look, Step, gcloud, grant
 
 READS = "roles/secretmanager.secretAccessor"
 
 
 def steps(p: Parameters) -> Iterator[Step]:
-    yield Part("Secret key", "signs tokens; goes from its maker to Secret Manager through a pipe and is never shown")
+    yield Heading("Secret key", "signs tokens; goes from its maker to Secret Manager through a pipe and is never shown")
     yield Look("secrets", ("secrets", "list"))
     yield Ensure(
         f"secret {SECRET}", "secrets", {"name": f"projects/*/secrets/{SECRET}"},

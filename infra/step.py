@@ -32,7 +32,7 @@ def flag(name: str, value: object) -> str:
     return f"--{name}={str(value).lower() if isinstance(value, bool) else value}"
 
 
-class Part(NamedTuple):
+class Heading(NamedTuple):
     """A heading: what the steps after it are about."""
 
     title: str
@@ -89,7 +89,7 @@ class Do(NamedTuple):
     command: Command
 
 
-Step = Part | Look | Ensure | Expect | Pick | Do
+Step = Heading | Look | Ensure | Expect | Pick | Do
 
 
 def short(member: str) -> str:

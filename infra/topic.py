@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from infra import function
 from infra.name import DEAD, EVENTS, INBOX, KCIDB
 from infra.parameter import Parameters
-from infra.step import Ensure, Look, Part, Step, gcloud, grant, short
+from infra.step import Ensure, Heading, Look, Step, gcloud, grant, short
 
 TOPICS = (
     (EVENTS, "what the hub tells: others attach subscriptions of their own"),
@@ -21,7 +21,7 @@ PUBLISHES = "roles/pubsub.publisher"
 
 
 def steps(p: Parameters) -> Iterator[Step]:
-    yield Part("Topics", "; ".join(f"{name}: {what}" for name, what in TOPICS))
+    yield Heading("Topics", "; ".join(f"{name}: {what}" for name, what in TOPICS))
     yield Look("topics", ("pubsub", "topics", "list"))
     for name, _ in TOPICS:
         kept = f"--message-retention-duration={KEPT_S}s"

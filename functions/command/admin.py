@@ -37,11 +37,11 @@ TOKENS: tuple[tuple[str, str, Callable[[Hub, User], str]], ...] = (
     ("token", "show a new token of a user", lambda hub, user: hub.accounts.auth.mint(user.id, hub.clock())),
     (
         "verify-token", "show a token that verifies a user's address, as it would be mailed",
-        lambda hub, user: hub.letters.verify_token(user, hub.clock()),
+        lambda hub, user: hub.account_mail.verify_token(user, hub.clock()),
     ),
     (
         "reset-token", "show a token that sets a user's password, as it would be mailed",
-        lambda hub, user: hub.letters.reset_token(user, hub.clock()),
+        lambda hub, user: hub.account_mail.reset_token(user, hub.clock()),
     ),
 )  # fmt: skip
 """Commands that show a token of a user: what each is for, and how it is made."""

@@ -32,7 +32,7 @@ DROPPED = 499
 RETRY_AFTER_S = 1
 
 
-class Counts:
+class RequestCounts:
     """How many requests each route answered with each status, since this process began. Never grows past
     routes x statuses, since neither comes from a client."""
 
@@ -53,7 +53,7 @@ class Counts:
 
 
 @dataclass(slots=True)
-class Held(Wait):
+class HeldPoll(Wait):
     """A Wait that the edge keeps its eye on: `poll` and `otherwise` never raise, and whichever ends it logs the
     request. `drop` is for a shell whose client went away."""
 
@@ -72,7 +72,7 @@ class _Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Robots:
+class ServiceAccounts:
     """The service accounts that may use a route, by the access it asks for. Without `oidc` none may."""
 
     oidc: Oidc | None = None
@@ -92,21 +92,21 @@ class Edge:
         self,
         hub: Hub,
         table: Table,
-        counts: Counts | None = None,
+        counts: RequestCounts | None = None,
         say: Callable[[str], object] | None = None,
-        robots: Robots = Robots(),
+        service_accounts: ServiceAccounts = ServiceAccounts(),
     ) -> None:
         self.hub = hub
-        self._robots = robots
+        self._service_accounts = service_accounts
         self.table = table
-        self.counts = counts if counts is not None else Counts()
+        self.counts = counts if counts is not None else RequestCounts()
         self._say = say or log.info
 
     def match(self, method: str, path: str) -> Match:
         """The route of a request, for a shell that must know it before it reads the body."""
         return self.table.match(method, path)
 
-    def answer(self, request: Request, match: Match | None = None) -> Reply | Held:
+    def answer(self, request: Request, match: Match | None = None) -> Reply | HeldPoll:
         """The reply to a request, or the poll it became. Never raises."""
         began = perf_counter()
         if match is None:
@@ -141,8 +141,8 @@ class Edge:
         token, access = bound.dialect.credential(request), bound.route.access
         if token is None:
             raise Unauthenticated
-        if (robot := self._robots.admit(token, access, request.now)) is not None:
-            return robot
+        if (account := self._service_accounts.admit(token, access, request.now)) is not None:
+            return account
         if access is Access.SUBMITTER and (actor := self.hub.submitters.actor_of(token, request.now)) is not None:
             return actor
         actor = self.hub.accounts.actor_of(token, request.now) if access is not Access.PUSH else None
@@ -160,7 +160,7 @@ class Edge:
         except Exception as error:
             return self._refuse(call, error)
 
-    def _hold(self, call: _Call, wait: Wait) -> Held:
+    def _hold(self, call: _Call, wait: Wait) -> HeldPoll:
         def poll(now: datetime) -> Reply | None:
             counting = tally.begin(call.cost)
             try:
@@ -180,7 +180,7 @@ class Edge:
         def drop() -> None:
             self._note(call, DROPPED)
 
-        return Held(wait.channels, wait.until, poll, otherwise, drop, blocking=wait.blocking)
+        return HeldPoll(wait.channels, wait.until, poll, otherwise, drop, blocking=wait.blocking)
 
     def _refuse(self, call: _Call, error: Exception) -> Reply:
         """The reply to what went wrong, in the shape of the dialect; an unexpected error is for the log alone."""

@@ -19,10 +19,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from functions.edge.http import Edge, Held
+from functions.edge.http import Edge, HeldPoll
 from functions.edge.table import Found, Match
-from functions.home.connection import Gone, Line, Message, Receive, Send
-from functions.home.long_poll import Room
+from functions.home.connection import Connection, Gone, Message, Receive, Send
+from functions.home.long_poll import LongPolls
 from lib.dialects.wire import Access, Feed, Headers, Reply, Request
 from lib.errors import Refusal
 from lib.waiting import Fiber
@@ -56,7 +56,7 @@ class AsgiShell:
         self._public_url = public_url
         self._pool = ThreadPoolExecutor(threads, "request")
         self._pollers = ThreadPoolExecutor(POLL_THREADS, "poll")
-        self._room: Room | None = None
+        self._room: LongPolls | None = None
         self._stop_watching: Callable[[], None] = lambda: None
         self._closing = False
         self._reads = asyncio.Semaphore(READS_AT_ONCE)
@@ -66,7 +66,7 @@ class AsgiShell:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._http(scope, Line(receive, send))
+            await self._http(scope, Connection(receive, send))
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
@@ -79,9 +79,9 @@ class AsgiShell:
         if self._room is not None:
             self._room.ring_all()
 
-    def _waiting_room(self) -> Room:
+    def _waiting_room(self) -> LongPolls:
         if self._room is None:
-            self._room = Room(
+            self._room = LongPolls(
                 asyncio.get_running_loop(),
                 self._edge.hub.store.last,
                 lambda *work: self._in(self._pollers, *work),
@@ -111,12 +111,12 @@ class AsgiShell:
     def _in(self, pool: ThreadPoolExecutor, work: Callable[..., T], *arguments: Any) -> Awaitable[T]:
         return asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
 
-    async def _http(self, scope: Message, line: Line) -> None:
+    async def _http(self, scope: Message, line: Connection) -> None:
         match = self._edge.match(scope["method"], scope["path"])
         request = self._request(scope)
         try:
             outcome = await self._outcome(request, match, line)
-            reply = await self._reply(outcome, line) if isinstance(outcome, Held) else outcome
+            reply = await self._reply(outcome, line) if isinstance(outcome, HeldPoll) else outcome
             if reply is not None:
                 await self._send(reply, line, request)
         except Gone:
@@ -140,7 +140,7 @@ class AsgiShell:
             self._public_url or base_url(scope["scheme"], headers.get("host", "")),
         )
 
-    async def _outcome(self, request: Request, match: Match, line: Line) -> Reply | Held:
+    async def _outcome(self, request: Request, match: Match, line: Connection) -> Reply | HeldPoll:
         if type(match) is not Found:
             return self._edge.answer(request, match)
         route = match.bound.route
@@ -162,7 +162,7 @@ class AsgiShell:
             return await self._read(request, match)
         return await self._in(self._pool, self._edge.answer, request, match)
 
-    async def _read(self, request: Request, match: Match) -> Reply | Held:
+    async def _read(self, request: Request, match: Match) -> Reply | HeldPoll:
         """Answer a query, in its turn."""
         has_turn = True
         try:
@@ -176,10 +176,10 @@ class AsgiShell:
             if has_turn:
                 self._reads.release()
 
-    def _aside(self, request: Request, match: Match) -> asyncio.Future[Reply | Held]:
+    def _aside(self, request: Request, match: Match) -> asyncio.Future[Reply | HeldPoll]:
         """Answer in this thread; where the answer waits for a commit, the loop goes on meanwhile."""
         loop = asyncio.get_running_loop()
-        answered: asyncio.Future[Reply | Held] = loop.create_future()
+        answered: asyncio.Future[Reply | HeldPoll] = loop.create_future()
 
         def work() -> None:
             outcome = self._edge.answer(request, match)
@@ -189,7 +189,7 @@ class AsgiShell:
         Fiber(work, loop).switch()
         return answered
 
-    async def _reply(self, held: Held, line: Line) -> Reply | None:
+    async def _reply(self, held: HeldPoll, line: Connection) -> Reply | None:
         """Wait for the end of a poll; None when its client went away first."""
         room, clock = self._waiting_room(), self._edge.hub.clock
         pool = self._pool if held.blocking else self._pollers
@@ -222,7 +222,7 @@ class AsgiShell:
         finally:
             timer.cancel()
 
-    async def _send(self, reply: Reply, line: Line, request: Request) -> None:
+    async def _send(self, reply: Reply, line: Connection, request: Request) -> None:
         if reply.on_sent is not None and await line.hung_up():
             return
         headers = list(encode_headers(reply.headers))
@@ -241,7 +241,7 @@ class AsgiShell:
                 return
         self._follow_up(reply, request)
 
-    async def _stream(self, body: Iterable[bytes], line: Line, request: Request) -> bool:
+    async def _stream(self, body: Iterable[bytes], line: Connection, request: Request) -> bool:
         """Send chunk by chunk, each made in the pool once the one before was taken; whether all of them went out."""
         line.watch()
         chunks = iter(body)
@@ -260,7 +260,7 @@ class AsgiShell:
         await line.send({"type": "http.response.body", "body": b""})
         return True
 
-    async def _feed(self, feed: Feed, line: Line, request: Request) -> bool:
+    async def _feed(self, feed: Feed, line: Connection, request: Request) -> bool:
         """Send what is new whenever there is, until the client goes or the server stops; whether the end went out."""
         room, bell = self._waiting_room(), asyncio.Event()
         line.on_gone(bell.set)

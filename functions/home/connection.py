@@ -23,7 +23,7 @@ class Gone(Exception):
     """The client hung up before it had sent its request whole."""
 
 
-class Line:
+class Connection:
     """One request's side of a connection: its body, its reply, and whether the client is still there."""
 
     def __init__(self, receive: Receive, send: Send) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 
-class Room:
+class LongPolls:
     """Seats by channel. News of a channel rings the bells of those who sit there, in the order they came.
 
     `last` gives the newest sequence number of a channel; it may block, so it is called through `aside`. It is asked

@@ -1,8 +1,8 @@
 """`make serve`: the whole hub in one process on this machine.
 
-HTTP in an event loop; the relay's pump, the patrols and the ticker in threads. The first start makes the store, the key
-that signs tokens, an administrator and a first token, and shows them once. Exits with 2 when it cannot start as it is
-told.
+HTTP runs in an event loop; the relay, the background loops and the ticker run in threads. The first start makes the
+store, the key that signs tokens, an administrator and a first token, and shows them once. The exit status is 2 when it
+cannot start with its settings.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _serve(hub: Hub, shell: AsgiShell, listener: socket.socket, lines: output.Li
     with (
         _running("pump", lambda: hub.relay.pump(stop)),
         _running("ticker", lambda: jobs.tick(hub, stop)),
-        _running("watchman", lambda: hub.watchman.pump(stop)),
+        _running("readiness", lambda: hub.readiness_follower.pump(stop)),
         _running("deliveries", lambda: hub.deliveries.pump(stop)),
         _running("log", lambda: lines.pump(stop)),
     ):

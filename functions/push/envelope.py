@@ -57,7 +57,7 @@ class Push(NamedTuple):
         return {name: value for name, value in said.items() if value}
 
 
-class Told(NamedTuple):
+class PushedEvent(NamedTuple):
     """The event in a push. `source` and `id` name it, everywhere and for ever; `channel` is "" where none was named."""
 
     source: str
@@ -96,7 +96,7 @@ def unwrap(envelope: PushEnvelope) -> Push:
     return Push(message.attributes, data, envelope.subscription, message.message_id, attempt, message.ordering_key)
 
 
-def decode_told(push: Push) -> Told:
+def decode_told(push: Push) -> PushedEvent:
     """The event of a message. Raises Malformed and Invalid."""
     value = decode_json_text(push.data) if push.data else None
     context = {k.removeprefix(CONTEXT): v for k, v in push.attributes.items() if k.startswith(CONTEXT)}
@@ -108,10 +108,10 @@ def decode_told(push: Push) -> Told:
         raise Invalid("subscription", "a message that is no CloudEvent needs its subscription and its id")
     source = f"//pubsub.googleapis.com/{push.subscription}"
     attributes = {k: v for k, v in push.attributes.items() if k not in (_CHANNEL, _CONTENT_TYPE)}
-    return Told(source, push.message_id, TYPE_DEFAULT, push.attributes.get(_CHANNEL, ""), value, attributes)
+    return PushedEvent(source, push.message_id, TYPE_DEFAULT, push.attributes.get(_CHANNEL, ""), value, attributes)
 
 
-def _of_cloudevent(push: Push, event: CloudEventIn) -> Told:
+def _of_cloudevent(push: Push, event: CloudEventIn) -> PushedEvent:
     data = event.data
     if event.data_base64 is not None:
         try:
@@ -121,7 +121,7 @@ def _of_cloudevent(push: Push, event: CloudEventIn) -> Told:
     extensions = dict(event.model_extra or {})
     named = extensions.pop(_CHANNEL, "")
     channel = push.attributes.get(_CHANNEL) or (named if isinstance(named, str) else "")
-    return Told(event.source, event.id, event.type, channel, data, extensions)
+    return PushedEvent(event.source, event.id, event.type, channel, data, extensions)
 
 
 def _is_cloudevent(value: object) -> bool:

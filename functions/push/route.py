@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from functions.push import submission
-from functions.push.envelope import WRAPPING, Push, Told, decode_push, decode_told, unwrap
+from functions.push.envelope import WRAPPING, Push, PushedEvent, decode_push, decode_told, unwrap
 from lib.dialects.wire import Access, Reply, Request, Route, parse
 from lib.domain.event.event import NODE_CHANNEL
 from lib.domain.hub import Hub
@@ -30,7 +30,7 @@ class Arrival(NamedTuple):
 
     request: Request
     push: Push
-    told: Told
+    told: PushedEvent
 
 
 class Kind(NamedTuple):

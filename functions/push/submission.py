@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from functions.push.envelope import Push, Told, decode_told
+from functions.push.envelope import Push, PushedEvent, decode_told
 from lib.dialects.kcidb import codec
 from lib.dialects.wire import Request
 from lib.domain.account.access import Actor
@@ -24,7 +24,7 @@ REFERENCE = "submission"
 """The only key of data that names a stored submission."""
 
 
-def is_submission(told: Told) -> bool:
+def is_submission(told: PushedEvent) -> bool:
     """Whether an event holds a submission: its type says so, or it is a plain message that looks like one."""
     if told.type.endswith(SUBMITTED):
         return True

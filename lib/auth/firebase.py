@@ -19,7 +19,7 @@ import firebase_admin.exceptions
 import google.auth.exceptions
 
 from lib.auth.certificate import Certificates, fetch
-from lib.auth.port import Claims, Fetch, Visitor
+from lib.auth.port import Claims, FederatedUser, Fetch
 from lib.auth.signed import EARLY_S, Expected, Unfit, instant_s, verify
 from lib.errors import Unavailable
 
@@ -39,14 +39,14 @@ ASK_AGAIN_AFTER = timedelta(seconds=5)
 log = logging.getLogger(__name__)
 
 
-class Standing(NamedTuple):
+class AccountStatus(NamedTuple):
     """Whether an account may be used, and since when its tokens count, in epoch seconds."""
 
     is_disabled: bool
     valid_since_s: float
 
 
-Ask = Callable[[str], Standing | None]
+Ask = Callable[[str], AccountStatus | None]
 """The standing of a user id, None when there is no such user. Raises Unavailable."""
 
 
@@ -58,17 +58,17 @@ class FirebaseVisitors:
         self._certificates = Certificates(CERTIFICATES_URL, fetch)
         self._expected = Expected(frozenset((ISSUER + project,)), project)
         self._ask = ask or Directory(project).standing
-        self._standings: dict[str, tuple[datetime, Standing | None]] = {}
+        self._standings: dict[str, tuple[datetime, AccountStatus | None]] = {}
         self._failed_at: datetime | None = None
 
-    def check(self, token: str, now: datetime) -> Visitor | None:
+    def check(self, token: str, now: datetime) -> FederatedUser | None:
         try:
             return self._visitor(token, now)
         except Unfit as error:
             log.info("a token was refused: %s", error)
             return None
 
-    def _visitor(self, token: str, now: datetime) -> Visitor:
+    def _visitor(self, token: str, now: datetime) -> FederatedUser:
         claims = verify(token, now, self._certificates, self._expected)
         subject, email = claims.get("sub"), claims.get("email")
         if not isinstance(subject, str) or not 1 <= len(subject) <= SUBJECT_CHARS_MAX:
@@ -83,9 +83,9 @@ class FirebaseVisitors:
         if instant_s(claims, "iat") < standing.valid_since_s:
             raise Unfit("it was revoked")
         is_superuser = claims.get("superuser") is True
-        return Visitor(self._authority, subject, _username(claims, email), email, _groups(claims), is_superuser)
+        return FederatedUser(self._authority, subject, _username(claims, email), email, _groups(claims), is_superuser)
 
-    def _standing(self, subject: str, now: datetime) -> Standing | None:
+    def _standing(self, subject: str, now: datetime) -> AccountStatus | None:
         known = self._standings.get(subject)
         if known is None or not known[0] <= now < known[0] + STANDING_KNOWN_FOR:
             known = (now, self._asked(subject, now))
@@ -94,7 +94,7 @@ class FirebaseVisitors:
             self._standings[subject] = known
         return known[1]
 
-    def _asked(self, subject: str, now: datetime) -> Standing | None:
+    def _asked(self, subject: str, now: datetime) -> AccountStatus | None:
         if self._failed_at is not None and self._failed_at <= now < self._failed_at + ASK_AGAIN_AFTER:
             raise Unavailable("Firebase could not be asked a moment ago")
         try:
@@ -135,7 +135,7 @@ class Directory:
         self._lock = threading.Lock()
         self._app: firebase_admin.App | None = None
 
-    def standing(self, subject: str) -> Standing | None:
+    def standing(self, subject: str) -> AccountStatus | None:
         """The standing of a user. Raises Unavailable."""
         try:
             user = firebase_admin.auth.get_user(subject, self._opened())
@@ -144,7 +144,7 @@ class Directory:
         except (firebase_admin.exceptions.FirebaseError, google.auth.exceptions.GoogleAuthError) as error:
             log.warning("Firebase cannot be asked: %s", error)
             raise Unavailable("Firebase cannot be asked") from error
-        return Standing(user.disabled, user.tokens_valid_after_timestamp / 1000)
+        return AccountStatus(user.disabled, user.tokens_valid_after_timestamp / 1000)
 
     def _opened(self) -> firebase_admin.App:
         with self._lock:

@@ -35,7 +35,7 @@ _NO_ISSUER_CLOCK: Options = {"verify_exp": False, "verify_nbf": False, "verify_i
 _ORIGINS: Options = {**_NO_ISSUER_CLOCK, "verify_aud": False, "require": ["exp", "origin"]}
 
 
-class _Known(NamedTuple):
+class _VerifiedToken(NamedTuple):
     """A token whose signature was verified: its claims and when they are in force, in epoch seconds."""
 
     claims: Claims
@@ -53,7 +53,7 @@ class LocalAuth:
         self._keys = tuple(secret_keys)
         self._algorithm = algorithm
         self._expires_s = expires_s
-        self._known: dict[bytes, _Known] = {}
+        self._known: dict[bytes, _VerifiedToken] = {}
         self._strange: dict[bytes, None] = {}  # apart, so that no stranger makes us forget those we know
         self._hasher = argon2.PasswordHasher(TIME_COST, MEMORY_KIB, LANES)
         self._nobody = _hash_of_nothing()
@@ -117,7 +117,9 @@ class LocalAuth:
         except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
             return None
 
-    def _genuine(self, token: str, verify: Callable[[str], _Known | None], sort: bytes) -> _Known | None:
+    def _genuine(
+        self, token: str, verify: Callable[[str], _VerifiedToken | None], sort: bytes
+    ) -> _VerifiedToken | None:
         """What `verify` makes of a token, remembered: it does not depend on the time."""
         if len(token) > TOKEN_CHARS_MAX:
             return None
@@ -132,7 +134,7 @@ class LocalAuth:
             memory[digest] = known
         return known
 
-    def _submitter(self, token: str) -> _Known | None:
+    def _submitter(self, token: str) -> _VerifiedToken | None:
         """The token if one of the keys signed it and it names origins. Whom it was made for does not matter: unified
         tokens are good for several services (kcidb.md 3.3)."""
         for key in self._keys:
@@ -142,10 +144,10 @@ class LocalAuth:
                 origins = _names(claims["origin"])
             except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
                 continue
-            return _Known({**claims, "origin": origins}, begins, ends)
+            return _VerifiedToken({**claims, "origin": origins}, begins, ends)
         return None
 
-    def _verified(self, token: str) -> _Known | None:
+    def _verified(self, token: str) -> _VerifiedToken | None:
         """The token if one of the keys signed it and its claims are well formed."""
         for key in self._keys:
             try:
@@ -155,7 +157,7 @@ class LocalAuth:
                 begins, ends = _instant(claims.get("nbf"), 0.0), _instant(claims.get("exp"), float("inf"))
             except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
                 continue
-            return _Known(claims, begins, ends)
+            return _VerifiedToken(claims, begins, ends)
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lib.auth.port import Auth, Fetch, Oidc, Visitors
+from lib.auth.port import Auth, FederatedVerifier, Fetch, Oidc
 
 
 def open_auth(
@@ -27,7 +27,7 @@ def open_oidc(audience: str, fetch: Fetch | None = None) -> Oidc:
     return GoogleOidc(audience) if fetch is None else GoogleOidc(audience, fetch)
 
 
-def open_visitors(firebase_project: str, fetch: Fetch | None = None) -> Visitors:
+def open_visitors(firebase_project: str, fetch: Fetch | None = None) -> FederatedVerifier:
     """The users of a Firebase project. `fetch` as above."""
     from lib.auth.firebase import FirebaseVisitors
 

@@ -63,7 +63,7 @@ class Oidc(Protocol):
         had."""
 
 
-class Visitor(NamedTuple):
+class FederatedUser(NamedTuple):
     """Somebody another authority vouches for. `subject` never changes there and is never given anew; `email` was
     verified there. `groups` and `is_superuser` are what it grants now."""
 
@@ -75,10 +75,10 @@ class Visitor(NamedTuple):
     is_superuser: bool = False
 
 
-class Visitors(Protocol):
+class FederatedVerifier(Protocol):
     """Verifies the tokens of users of another authority."""
 
-    def check(self, token: str, now: datetime) -> Visitor | None:
+    def check(self, token: str, now: datetime) -> FederatedUser | None:
         """Whose token this is: genuine, in force, made for us and not revoked; else None. Never raises for what a
         client sent; raises Unavailable when the authority cannot be asked. It may ask over the network, so an event
         loop must not call it."""

@@ -6,20 +6,20 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lib.auth.port import Auth, Visitors
+from lib.auth.port import Auth, FederatedVerifier
 from lib.clock import Clock
 from lib.domain.account.access import ANY_ORIGIN
 from lib.domain.account.account import Accounts
-from lib.domain.account.federated import Guests
-from lib.domain.account.mail import Letters
+from lib.domain.account.federated import FederatedUsers
+from lib.domain.account.mail import AccountMail
 from lib.domain.account.submitter import Submitters
 from lib.domain.bridge.projector import Projector
 from lib.domain.bridge.view_search import Views
-from lib.domain.dashboard.reader import Board
+from lib.domain.dashboard.reader import DashboardReader
 from lib.domain.event.event import MERGED_CHANNEL, READY_CHANNEL
 from lib.domain.event.journal import Journal
 from lib.domain.event.ledger import Ledger
-from lib.domain.event.loop import Patrol
+from lib.domain.event.loop import BackgroundLoop
 from lib.domain.event.relay import Relay
 from lib.domain.event.retention import Retention
 from lib.domain.event.subscription import Subscriptions
@@ -29,17 +29,17 @@ from lib.domain.node.catalog import Catalog
 from lib.domain.node.clockwork import Clockwork
 from lib.domain.node.manifest import Manifests
 from lib.domain.notify.delivery import Deliveries
-from lib.domain.notify.follower import Watchman
-from lib.domain.notify.notification import Firing
+from lib.domain.notify.follower import ReadinessFollower
+from lib.domain.notify.notification import Notifications
 from lib.domain.notify.watch import Watches
 from lib.domain.query.search import Searcher
-from lib.domain.readiness.catalog import Agenda
+from lib.domain.readiness.catalog import PurposeCatalog
 from lib.domain.readiness.inspection import Inspector
 from lib.domain.report.archive import Archive
 from lib.domain.report.export import Exports
 from lib.domain.report.family import Families
-from lib.domain.service.kv import Pairs
-from lib.domain.service.queue import Items
+from lib.domain.service.kv import KeyValues
+from lib.domain.service.queue import Queues
 from lib.domain.service.telemetry import EVENTS_READ_MAX, Telemetry
 from lib.errors import Unavailable
 from lib.ids import Ids
@@ -71,16 +71,16 @@ def _unread(raw: bytes, is_partial: bool) -> Sent:
 
 
 class Hub:
-    """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `items`, `accounts`, `letters`, `pairs`,
-    `telemetry`, `submitters`, `intake`, `archive`, `views`, `agenda`, `inspector`, `watches`; and what runs by itself.
-    `decode` reads a stored submission again."""
+    """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `queues`, `accounts`, `account_mail`, `key_values`,
+    `telemetry`, `submitters`, `intake`, `archive`, `views`, `purposes`, `inspector`, `watches`; and the
+    background work. `decode` reads a stored submission again."""
 
     def __init__(
         self,
         store: Store,
         bus: Bus,
         auth: Auth,
-        visitors: Visitors | None = None,
+        visitors: FederatedVerifier | None = None,
         *,
         clock: Clock,
         ids: Ids | None = None,
@@ -105,28 +105,28 @@ class Hub:
         self.views = Views(store, policy.query_docs_max, policy.origin)
         self.intake = Intake(store, ledger, decode, policy.source)
         self.retention = Retention(store)
-        self.items = Items(store, ids, policy.source, bus.wake)
+        self.queues = Queues(store, ids, policy.source, bus.wake)
         self.accounts = Accounts(store, auth, search, ids)
         self.has_visitors = visitors is not None
         if visitors is not None:
-            self.accounts.vouch = Guests(store, ids, visitors).vouch
+            self.accounts.vouch = FederatedUsers(store, ids, visitors).vouch
         self.submitters = Submitters(store, auth, ids)
-        self.letters = Letters(self.accounts, auth, post)
-        self.pairs = Pairs(store)
+        self.account_mail = AccountMail(self.accounts, auth, post)
+        self.key_values = KeyValues(store)
         self.families, self.exports = Families(self.archive), Exports(self.archive)
-        self.agenda = Agenda(store)
-        self.watches = Watches(store, self.agenda, ids, courier, has_post=post is not None)
-        self.inspector = Inspector(store, self.archive, self.agenda, policy.query_docs_max)
-        told = Firing(store, ledger, policy.source)
-        watchman = Watchman(store, self.archive, self.watches, self.agenda, told)
+        self.purposes = PurposeCatalog(store)
+        self.watches = Watches(store, self.purposes, ids, courier, has_post=post is not None)
+        self.inspector = Inspector(store, self.archive, self.purposes, policy.query_docs_max)
+        notifications = Notifications(store, ledger, policy.source)
+        follower = ReadinessFollower(store, self.archive, self.watches, self.purposes, notifications)
         deliveries = Deliveries(store, self.watches, self.accounts, clock, post, courier)
-        self.watchman = Patrol(watchman.run, MERGED_CHANNEL, bus, clock)
-        self.deliveries = Patrol(deliveries.run, READY_CHANNEL, bus, clock)
+        self.readiness_follower = BackgroundLoop(follower.run, MERGED_CHANNEL, bus, clock)
+        self.deliveries = BackgroundLoop(deliveries.run, READY_CHANNEL, bus, clock)
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)
 
-    def board(self) -> Board:
+    def dashboard(self) -> DashboardReader:
         """What one answer about KCIDB's results is read through."""
-        return Board(self.archive, self.policy.query_docs_max)
+        return DashboardReader(self.archive, self.policy.query_docs_max)
 
     def sweep(self, now: datetime) -> dict[str, int]:
         """Everything the clock is due to do: repair what a crash left undone, move nodes, and tell of what changed as
@@ -134,7 +134,7 @@ class Hub:
         done, failed = [], []
         parts = (
             self.relay.repair, self.manifests.sweep, self.clockwork.sweep, self.intake.sweep, self.projector.run,
-            self.watchman.sweep, self.deliveries.sweep,
+            self.readiness_follower.sweep, self.deliveries.sweep,
         )  # fmt: skip
         for part in parts:
             try:
@@ -157,7 +157,7 @@ class Hub:
 
     def close(self) -> None:
         """Release the store and the bus, and let the post go out."""
-        if self.letters.post is not None:
-            self.letters.post.close()
+        if self.account_mail.post is not None:
+            self.account_mail.post.close()
         self.bus.close()
         self.store.close()

@@ -37,7 +37,7 @@ _SCHEMES = {"http": 80, "https": 443}
 Resolve = Callable[[str, int], Sequence[tuple[Any, ...]]]
 
 
-class Place(NamedTuple):
+class Endpoint(NamedTuple):
     """Where a URL leads: what to connect to, and what to ask for there."""
 
     scheme: str
@@ -79,7 +79,7 @@ class HttpCourier:
             raise TooLarge(f"a body that is sent has at most {BODY_BYTES_MAX} bytes")
         return self._call("POST", self._find(url), body, headers, POSTED_BYTES_MAX)
 
-    def _find(self, url: str) -> Place:
+    def _find(self, url: str) -> Endpoint:
         """Where a URL leads, every address checked. Raises Invalid."""
         scheme, host, port, target = _parts(url)
         try:
@@ -93,10 +93,10 @@ class HttpCourier:
             fault = fault_of(host, address, port, self._allowed)
             if fault is not None:
                 raise Invalid("url", f"may not be called: {fault}")
-        return Place(scheme, host, port, target, addresses)
+        return Endpoint(scheme, host, port, target, addresses)
 
     def _call(
-        self, method: str, place: Place, body: bytes | None, headers: Mapping[str, str], bytes_max: int
+        self, method: str, place: Endpoint, body: bytes | None, headers: Mapping[str, str], bytes_max: int
     ) -> Answer:
         line = self._connect(place)
         late = threading.Event()
@@ -125,7 +125,7 @@ class HttpCourier:
             _cut(line)
             line.close()
 
-    def _connect(self, place: Place) -> socket.socket:
+    def _connect(self, place: Endpoint) -> socket.socket:
         """A connection to one of the checked addresses; with TLS, before its handshake. Raises Unavailable."""
         fault: OSError | None = None
         for address in place.addresses[:ADDRESSES_MAX]:
@@ -149,7 +149,7 @@ def _cut(line: socket.socket) -> None:
 
 
 def _exchange(
-    line: socket.socket, method: str, place: Place, body: bytes | None, headers: Mapping[str, str], bytes_max: int
+    line: socket.socket, method: str, place: Endpoint, body: bytes | None, headers: Mapping[str, str], bytes_max: int
 ) -> Answer:
     connection = http.client.HTTPConnection(place.host, place.port)
     connection.sock = line

@@ -17,7 +17,7 @@ TEXT_BYTES_MAX = 1000
 """Texts are promoted by their first 1,000 bytes of UTF-8 (an index entry holds no more); a residual filter verifies."""
 
 
-class Type(Enum):
+class FieldType(Enum):
     """What a promoted field holds. `INSTANT` is the canonical text of `clock.stamp`; `TEXTS` is matched by element."""
 
     TEXT = "text"
@@ -35,7 +35,7 @@ class Field:
     """
 
     name: str
-    type: Type
+    type: FieldType
     source: str = ""
     is_coarse: bool = False
 
@@ -146,7 +146,7 @@ def _sources(collection: Collection) -> list[_Source]:
 
 def _source(field: Field) -> _Source:
     head, *rest = field.path.split(".")
-    return head, tuple(rest), field.type in (Type.TEXT, Type.INSTANT), _CASTS[field.type]
+    return head, tuple(rest), field.type in (FieldType.TEXT, FieldType.INSTANT), _CASTS[field.type]
 
 
 def _descend(value: Any, steps: tuple[str, ...]) -> Any:
@@ -164,11 +164,13 @@ def cut(text: str) -> str:
     return text.encode()[:TEXT_BYTES_MAX].decode(errors="ignore")
 
 
-_CASTS: Mapping[Type, Callable[[Any], Any]] = {
-    Type.TEXT: lambda v: cut(v) if isinstance(v, str) else None,
-    Type.INSTANT: lambda v: v if isinstance(v, str) else None,
+_CASTS: Mapping[FieldType, Callable[[Any], Any]] = {
+    FieldType.TEXT: lambda v: cut(v) if isinstance(v, str) else None,
+    FieldType.INSTANT: lambda v: v if isinstance(v, str) else None,
     # No backend's index holds an integer past 64 bits.
-    Type.INT: lambda v: v if isinstance(v, int) and not isinstance(v, bool) and -(2**63) <= v < 2**63 else None,
-    Type.BOOL: lambda v: v if isinstance(v, bool) else None,
-    Type.TEXTS: lambda v: list(dict.fromkeys(cut(x) for x in v if isinstance(x, str))) if isinstance(v, list) else [],
+    FieldType.INT: lambda v: v if isinstance(v, int) and not isinstance(v, bool) and -(2**63) <= v < 2**63 else None,
+    FieldType.BOOL: lambda v: v if isinstance(v, bool) else None,
+    FieldType.TEXTS: lambda v: (
+        list(dict.fromkeys(cut(x) for x in v if isinstance(x, str))) if isinstance(v, list) else []
+    ),
 }

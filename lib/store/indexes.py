@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
-from lib.store.collection import Collection, Field, Shape, Ttl, Type
+from lib.store.collection import Collection, Field, FieldType, Shape, Ttl
 
 
 def _each(fields: Iterable[str], order: tuple[str, ...]) -> tuple[Shape, ...]:
     return tuple(Shape((f,), order) for f in fields)
 
 
-_T, _I, _B, _AT, _TS = Type.TEXT, Type.INT, Type.BOOL, Type.INSTANT, Type.TEXTS
+_T, _I, _B, _AT, _TS = FieldType.TEXT, FieldType.INT, FieldType.BOOL, FieldType.INSTANT, FieldType.TEXTS
 _RECEIVED = ("received_at",)
 
 # What real clients filter nodes on (kernelci.md 10), and the derived fields of design section 4.
@@ -216,7 +216,7 @@ def _report(kind: str, fields: tuple[Field, ...] = (), shapes: tuple[Shape, ...]
     return Collection(f"kcidb_{kind}", fields=(*fields, *shared), shapes=(*shapes, *every))
 
 
-def _object(name: str, type: Type = _T, path: str = "") -> Field:
+def _object(name: str, type: FieldType = _T, path: str = "") -> Field:
     return Field(name, type, f"object.{path or name}")
 
 

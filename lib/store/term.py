@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lib.errors import Invalid, Unserved
-from lib.store.collection import TEXT_BYTES_MAX, Collection, Type, cut, missing
+from lib.store.collection import TEXT_BYTES_MAX, Collection, FieldType, cut, missing
 from lib.store.port import Op, Scalar, Scan, Where, check_scan, decode_cursor
 
 EQUAL = ("==", "in", "contains")
 INTEGER_MAX = 2**63 - 1
-PYTHON = {Type.TEXT: str, Type.INSTANT: str, Type.TEXTS: str, Type.INT: int, Type.BOOL: bool}
+PYTHON = {FieldType.TEXT: str, FieldType.INSTANT: str, FieldType.TEXTS: str, FieldType.INT: int, FieldType.BOOL: bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def fit_cursor(collection: Collection, order: str, cursor: str) -> tuple[Scalar,
     return value, key
 
 
-def type_of(collection: Collection, name: str) -> Type:
+def type_of(collection: Collection, name: str) -> FieldType:
     """The type of a declared field."""
     field = collection.field(name)
     assert field is not None
@@ -72,9 +72,9 @@ def _check_served(collection: Collection, where: tuple[Where, ...], order: str) 
     if lack is not None:
         raise Unserved(lack)
     for w in where:
-        if (w.op == "contains") != (type_of(collection, w.field) is Type.TEXTS):
+        if (w.op == "contains") != (type_of(collection, w.field) is FieldType.TEXTS):
             raise Invalid(w.field, "`contains` asks a field of several texts, and nothing else does")
-    if order and type_of(collection, order.lstrip("-")) is Type.TEXTS:
+    if order and type_of(collection, order.lstrip("-")) is FieldType.TEXTS:
         raise Invalid("order", "a field of several texts has no order")
 
 
@@ -97,7 +97,7 @@ def _fit(collection: Collection, where: tuple[Where, ...]) -> list[Term] | None:
     return terms
 
 
-def _fits(w: Where, declared: Type, value: Scalar) -> bool:
+def _fits(w: Where, declared: FieldType, value: Scalar) -> bool:
     if value is not None and not isinstance(value, str | int):
         raise Invalid(w.field, "takes a text, an integer, true, false or null")
     if value is None:
@@ -105,13 +105,13 @@ def _fits(w: Where, declared: Type, value: Scalar) -> bool:
     return type(value) is PYTHON[declared]
 
 
-def _fit_value(field: str, declared: Type, value: Scalar) -> Scalar:
+def _fit_value(field: str, declared: FieldType, value: Scalar) -> Scalar:
     if isinstance(value, str):
         try:
             value.encode()
         except UnicodeEncodeError as error:
             raise Invalid(field, "is not Unicode text") from error
-        return value if declared is Type.INSTANT else cut(value)
+        return value if declared is FieldType.INSTANT else cut(value)
     if isinstance(value, int) and abs(value) > INTEGER_MAX:
         raise Invalid(field, "is past 64 bits")
     return value

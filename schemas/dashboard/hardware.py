@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 from schemas.dashboard.shape import (
     BuildItem,
     ListingCount,
+    Model,
     Options,
-    Shape,
     StatusCount,
     Summaries,
     TestItem,
@@ -19,13 +19,13 @@ from schemas.dashboard.shape import (
 )
 
 
-class SelectedStatus(Shape):
+class SelectedStatus(Model):
     builds: StatusCount
     boots: StatusCount
     tests: StatusCount
 
 
-class HardwareTree(Shape):
+class HardwareTree(Model):
     """A tree that ran on some hardware. `index` names it in `selectedCommits`."""
 
     index: str
@@ -40,12 +40,12 @@ class HardwareTree(Shape):
     selected_commit_status: SelectedStatus
 
 
-class HardwareCommon(Shape):
+class HardwareCommon(Model):
     trees: list[HardwareTree]
     compatibles: Texts
 
 
-class HardwareSummary(Shape):
+class HardwareSummary(Model):
     common: HardwareCommon
     summary: Summaries
     filters: Options
@@ -57,7 +57,7 @@ class HardwareFull(HardwareSummary):
     tests: list[TestItem]
 
 
-class HardwareItem(Shape):
+class HardwareItem(Model):
     """A platform; `hardware` is what it is compatible with."""
 
     hardware: Texts | None
@@ -67,11 +67,11 @@ class HardwareItem(Shape):
     test_status_summary: ListingCount
 
 
-class HardwareList(Shape):
+class HardwareList(Model):
     hardware: list[HardwareItem]
 
 
-class RevisionHardwareItem(Shape):
+class RevisionHardwareItem(Model):
     hardware: Texts | None
     platform: str
     build_status_summary: StatusCount
@@ -79,40 +79,40 @@ class RevisionHardwareItem(Shape):
     test_status_summary: StatusCount
 
 
-class RevisionHardware(Shape):
+class RevisionHardware(Model):
     hardware: list[RevisionHardwareItem]
 
 
-class SelectorRevision(Shape):
+class SelectorRevision(Model):
     git_commit_hash: str
     git_commit_name: str | None
     git_commit_tags: Texts
     start_time: str | None
 
 
-class SelectorBranch(Shape):
+class SelectorBranch(Model):
     git_repository_url: str | None
     git_repository_branch: str | None
     revisions: list[SelectorRevision]
 
 
-class SelectorTree(Shape):
+class SelectorTree(Model):
     tree_name: str | None
     branches: list[SelectorBranch]
 
 
-class Selectors(Shape):
+class Selectors(Model):
     trees: list[SelectorTree]
 
 
-class HistoryCommit(Shape):
+class HistoryCommit(Model):
     git_commit_hash: str
     git_commit_name: str | None
     git_commit_tags: Texts
     earliest_start_time: str | None
 
 
-class CommitTable(Shape):
+class CommitTable(Model):
     """The commits of each tree, newest first, by `<tree>:<repository>:<branch>`."""
 
     commit_history_table: dict[str, list[HistoryCommit]]

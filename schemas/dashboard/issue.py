@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from schemas.dashboard.shape import BuildItem, Misc, Shape, TestItem, Texts, Word
+from schemas.dashboard.shape import BuildItem, Misc, Model, TestItem, Texts, Word
 
 
-class Incident(Shape):
+class Incident(Model):
     """Where an issue was seen."""
 
     first_seen: str
@@ -22,7 +22,7 @@ class Incident(Shape):
     checkout_id: str
 
 
-class IssueItem(Shape):
+class IssueItem(Model):
     field_timestamp: str
     id: str
     comment: str | None
@@ -34,13 +34,13 @@ class IssueItem(Shape):
     categories: Texts | None
 
 
-class IssueOptions(Shape):
+class IssueOptions(Model):
     origins: Texts
     culprits: Texts
     categories: Texts
 
 
-class IssueList(Shape):
+class IssueList(Model):
     """Issues, and where each was seen first."""
 
     issues: list[IssueItem]
@@ -48,25 +48,25 @@ class IssueList(Shape):
     filters: IssueOptions
 
 
-class VersionTree(Shape):
+class VersionTree(Model):
     tree_name: str | None
     git_repository_branch: str | None
 
 
-class IssueVersion(Shape):
+class IssueVersion(Model):
     id: str
     version: int
     trees: list[VersionTree]
     tags: Texts
 
 
-class IssueExtra(Shape):
+class IssueExtra(Model):
     first_incident: Incident | None
     last_incident: Incident | None
     versions: dict[str, IssueVersion]
 
 
-class IssueExtras(Shape):
+class IssueExtras(Model):
     issues: dict[str, IssueExtra]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.dashboard.result import HistoryRun
-from schemas.dashboard.shape import ReportCount, Shape, StatusCount, Texts
+from schemas.dashboard.shape import Model, ReportCount, StatusCount, Texts
 
 
 class ReportRun(HistoryRun):
@@ -13,7 +13,7 @@ class ReportRun(HistoryRun):
 Histories = dict[str, dict[str, dict[str, dict[str, list[ReportRun]]]]]
 
 
-class ReportIssue(Shape):
+class ReportIssue(Model):
     """An issue of a report, at the first result that shows it; the ids of other kinds of result are null."""
 
     id: str
@@ -30,13 +30,13 @@ class ReportIssue(Shape):
     is_new_issue: bool
 
 
-class ReportIssues(Shape):
+class ReportIssues(Model):
     builds: list[ReportIssue]
     boots: list[ReportIssue]
     tests: list[ReportIssue]
 
 
-class TreeReport(Shape):
+class TreeReport(Model):
     """A report of a tree. Histories are by platform, configuration, `architecture/compiler` and path."""
 
     dashboard_url: str
@@ -54,6 +54,6 @@ class TreeReport(Shape):
     issues: ReportIssues
 
 
-class Origins(Shape):
+class Origins(Model):
     checkout_origins: Texts
     test_origins: Texts

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.dashboard.shape import Misc, Shape, Texts
+from schemas.dashboard.shape import Misc, Model, Texts
 
 
-class BuildDetails(Shape):
+class BuildDetails(Model):
     """A build as its origin told of it, with its checkout. `origin` is the checkout's, `build_origin` its own."""
 
     id: str
@@ -36,7 +36,7 @@ class BuildDetails(Shape):
     git_commit_tags: Texts
 
 
-class BuildTest(Shape):
+class BuildTest(Model):
     id: str
     status: str
     duration: float | None
@@ -47,7 +47,7 @@ class BuildTest(Shape):
     lab: str
 
 
-class TestDetails(Shape):
+class TestDetails(Model):
     """A test as its origin told of it, with its build and checkout. `origin` is the checkout's, `test_origin` its
     own."""
 
@@ -76,14 +76,14 @@ class TestDetails(Shape):
     test_origin: str
 
 
-class HistoryRun(Shape):
+class HistoryRun(Model):
     start_time: str | None
     id: str
     status: str
     git_commit_hash: str | None
 
 
-class StatusHistory(Shape):
+class StatusHistory(Model):
     """The runs of a test, newest first; `regression_type` is regression, fixed, unstable, pass or fail."""
 
     status_history: list[HistoryRun]

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 
-class Shape(BaseModel):
+class Model(BaseModel):
     """An object with these keys and no others."""
 
     # Built when it is first used: a function that serves none of these starts sooner.
@@ -24,7 +24,7 @@ Texts = list[str]
 Misc = dict[str, Any]
 
 
-class StatusCount(Shape):
+class StatusCount(Model):
     """Results by status; NULL is the absent one."""
 
     PASS: int
@@ -36,7 +36,7 @@ class StatusCount(Shape):
     NULL: int
 
 
-class LowerCount(Shape):
+class LowerCount(Model):
     """The same, as histories write it for boots and tests."""
 
     pass_: Annotated[int, Field(alias="pass")]
@@ -48,7 +48,7 @@ class LowerCount(Shape):
     null: int
 
 
-class ReportCount(Shape):
+class ReportCount(Model):
     """The same, as reports write it for boots and tests."""
 
     pass_count: int
@@ -60,7 +60,7 @@ class ReportCount(Shape):
     null_count: int
 
 
-class ListingCount(Shape):
+class ListingCount(Model):
     """Results, in three classes."""
 
     PASS: int
@@ -68,7 +68,7 @@ class ListingCount(Shape):
     INCONCLUSIVE: int
 
 
-class TreeItem(Shape):
+class TreeItem(Model):
     """A tree by its newest checkout."""
 
     id: str
@@ -85,7 +85,7 @@ class TreeItem(Shape):
     test_status: ListingCount
 
 
-class IssueRef(Shape):
+class IssueRef(Model):
     """An issue seen in results, and how those ended."""
 
     id: str
@@ -99,13 +99,13 @@ class BuildArchitecture(StatusCount):
     compilers: Texts
 
 
-class TestArchitecture(Shape):
+class TestArchitecture(Model):
     arch: str
     compiler: str
     status: StatusCount
 
 
-class PartSummary(Shape):
+class PartSummary(Model):
     status: StatusCount
     origins: dict[str, StatusCount]
     configs: dict[str, StatusCount]
@@ -129,19 +129,19 @@ class TestSummary(PartSummary):
     environment_misc: dict[str, StatusCount]
 
 
-class Summaries(Shape):
+class Summaries(Model):
     builds: BuildSummary
     boots: TestSummary
     tests: TestSummary
 
 
-class AllOptions(Shape):
+class AllOptions(Model):
     configs: Texts
     architectures: Texts
     compilers: Texts
 
 
-class BuildOptions(Shape):
+class BuildOptions(Model):
     """What may be filtered by. `issues` are pairs of id and version."""
 
     issues: list[list[Any]]
@@ -154,26 +154,26 @@ class TestOptions(BuildOptions):
     platforms: Texts
 
 
-class Options(Shape):
+class Options(Model):
     all: AllOptions
     builds: BuildOptions
     boots: TestOptions
     tests: TestOptions
 
 
-class TreeCommon(Shape):
+class TreeCommon(Model):
     hardware: Texts
     tree_url: str | None
     git_commit_tags: Texts
 
 
-class TreeSummary(Shape):
+class TreeSummary(Model):
     common: TreeCommon
     summary: Summaries
     filters: Options
 
 
-class BuildItem(Shape):
+class BuildItem(Model):
     """A build in a list. What its origin does not tell is `Unknown` where clients compare it, else null."""
 
     id: str
@@ -191,7 +191,7 @@ class BuildItem(Shape):
     git_repository_branch: str | None
 
 
-class TestItem(Shape):
+class TestItem(Model):
     """A boot or a test in a list."""
 
     id: str
@@ -209,15 +209,15 @@ class TestItem(Shape):
     lab: str
 
 
-class Builds(Shape):
+class Builds(Model):
     builds: list[BuildItem]
 
 
-class Boots(Shape):
+class Boots(Model):
     boots: list[TestItem]
 
 
-class Tests(Shape):
+class Tests(Model):
     tests: list[TestItem]
 
 
@@ -227,7 +227,7 @@ class TreeFull(TreeSummary):
     tests: list[TestItem]
 
 
-class CommitItem(Shape):
+class CommitItem(Model):
     """A commit in the history of a tree."""
 
     git_commit_hash: str
@@ -239,7 +239,7 @@ class CommitItem(Shape):
     tests: LowerCount
 
 
-class TreeLatest(Shape):
+class TreeLatest(Model):
     """The newest checkout of a tree, and where to read on."""
 
     api_url: str
@@ -252,25 +252,25 @@ class TreeLatest(Shape):
     origin: str
 
 
-class TreeCommit(Shape):
+class TreeCommit(Model):
     git_commit_hash: str
     start_time_end: str | None
     git_commit_name: str | None
     git_commit_tags: Texts
 
 
-class SideCount(Shape):
+class SideCount(Model):
     pass_: Annotated[int, Field(alias="pass")]
     fail: int
     inconclusive: int
 
 
-class Delta(Shape):
+class Delta(Model):
     pass_: Annotated[int, Field(alias="pass")]
     fail: int
 
 
-class Changes(Shape):
+class Changes(Model):
     regression: int
     fixed: int
     newFailure: int
@@ -280,20 +280,20 @@ class Changes(Shape):
     disappeared: int
 
 
-class Difference(Shape):
+class Difference(Model):
     sideA: SideCount
     sideB: SideCount
     delta: Delta
     changes: Changes
 
 
-class Differences(Shape):
+class Differences(Model):
     builds: Difference
     boots: Difference
     tests: Difference
 
 
-class Comparison(Shape):
+class Comparison(Model):
     """Commit b against commit a."""
 
     treeName: str
@@ -302,7 +302,7 @@ class Comparison(Shape):
     summary: Differences
 
 
-class BuildChange(Shape):
+class BuildChange(Model):
     """A build at both commits; null where it is not."""
 
     config_name: str

@@ -66,14 +66,14 @@ class Struct:
     """An object that has these fields and no other."""
 
     name: str
-    fields: Mapping[str, Field]
+    fields: Mapping[str, FieldSpec]
     hint: str = "write a JSON object with these fields"
 
 
 Type = Union[Text, Number, Flag, Free, List, Struct]  # noqa: UP007 - names that come later, at run time
 
 
-class Field(NamedTuple):
+class FieldSpec(NamedTuple):
     """A field of an object: what it holds, and what it means."""
 
     type: Type
@@ -84,10 +84,10 @@ class Field(NamedTuple):
 _LAST = ("misc", "_timestamp")
 
 
-def shown(struct: Struct) -> list[tuple[str, Field]]:
+def shown(struct: Struct) -> list[tuple[str, FieldSpec]]:
     """The fields of an object in the order in which people are shown them: what it is, what must be there, the rest."""
 
-    def place(pair: tuple[str, Field]) -> tuple[bool, bool, bool]:
+    def place(pair: tuple[str, FieldSpec]) -> tuple[bool, bool, bool]:
         name, known = pair
         return name in _LAST, not known.is_required, name not in ("id", "origin")
 
@@ -99,7 +99,7 @@ Kinds = Mapping[str, Struct]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class VersionChange:
     """A version, as its difference to the one before.
 
     `dropped` are fields (`tests.waived`) and lists (`revisions`). `retyped` says what takes the place of a type
@@ -111,10 +111,10 @@ class Change:
     note: str
     dropped: tuple[str, ...] = ()
     retyped: tuple[tuple[Type, Type], ...] = ()
-    added: Mapping[str, Mapping[str, Field]] = field(default_factory=dict)
+    added: Mapping[str, Mapping[str, FieldSpec]] = field(default_factory=dict)
 
 
-def apply(kinds: Kinds, change: Change) -> Kinds:
+def apply(kinds: Kinds, change: VersionChange) -> Kinds:
     """The lists of a version, from those of the one before."""
     made = {}
     for kind, struct in kinds.items():
@@ -126,7 +126,7 @@ def apply(kinds: Kinds, change: Change) -> Kinds:
     return made
 
 
-def _changed(struct: Struct, place: str, change: Change) -> Struct:
+def _changed(struct: Struct, place: str, change: VersionChange) -> Struct:
     fields = {
         name: known._replace(type=_retyped(known.type, f"{place}.{name}", change))
         for name, known in struct.fields.items()
@@ -135,7 +135,7 @@ def _changed(struct: Struct, place: str, change: Change) -> Struct:
     return replace(struct, fields={**fields, **change.added.get(place, {})})
 
 
-def _retyped(old: Type, place: str, change: Change) -> Type:
+def _retyped(old: Type, place: str, change: VersionChange) -> Type:
     for before, after in change.retyped:
         if old == before:
             return after

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.kcidb.field import Field, Flag, Free, List, Number, Struct, Text, Type, shown
+from schemas.kcidb.field import FieldSpec, Flag, Free, List, Number, Struct, Text, Type, shown
 from schemas.kcidb.version import WHOLE_MAX, versions
 
 Schema = dict[str, Any]
@@ -57,7 +57,7 @@ def _refer(struct: Struct, definitions: Schema) -> Schema:
     return {"$ref": f"#/definitions/{struct.name}"}
 
 
-def _property(field: Field, definitions: Schema) -> Schema:
+def _property(field: FieldSpec, definitions: Schema) -> Schema:
     described = _value(field.type, definitions)
     # Beside a reference, draft 7 reads nothing.
     return described if "$ref" in described else {**described, "description": field.note}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from schemas.kcidb.field import Change, Field, Flag, Free, List, Number, Struct, Text, Type, shown
+from schemas.kcidb.field import FieldSpec, Flag, Free, List, Number, Struct, Text, Type, VersionChange, shown
 from schemas.kcidb.version import CHANGES, NEWEST, WHOLE_MAX, versions
 
 _HEAD = """# What a KCIDB submission looks like
@@ -111,7 +111,7 @@ def _rows(struct: Struct, prefix: str) -> Iterator[str]:
             yield from _rows(inner, prefix + name + ("[]." if isinstance(field.type, List) else "."))
 
 
-def _row(name: str, field: Field) -> str:
+def _row(name: str, field: FieldSpec) -> str:
     shown = f"**`{name}`**" if field.is_required else f"`{name}`"
     return f"| {shown} | {_value(field.type)} | {field.note} |"
 
@@ -154,7 +154,7 @@ def _history() -> Iterator[str]:
     yield from _UPGRADES.splitlines()
 
 
-def _new(change: Change) -> Iterator[str]:
+def _new(change: VersionChange) -> Iterator[str]:
     before = versions()[_before(change)]
     for place, fields in change.added.items():
         if "." not in place and place not in before:
@@ -165,7 +165,7 @@ def _new(change: Change) -> Iterator[str]:
             yield from (f"`{place}.{name}`" for name in fields if name not in old)
 
 
-def _before(change: Change) -> tuple[int, int]:
+def _before(change: VersionChange) -> tuple[int, int]:
     known = list(versions())
     return known[known.index((change.major, change.minor)) - 1]
 

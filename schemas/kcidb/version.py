@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from schemas.kcidb.field import Change, Field, Flag, Free, Kinds, List, Number, Struct, Text, apply
+from schemas.kcidb.field import FieldSpec, Flag, Free, Kinds, List, Number, Struct, Text, VersionChange, apply
 
 EXCERPT_CHARS_MAX = 16384
 """Longest log excerpt, in characters."""
@@ -65,7 +65,9 @@ STATUS = _status("FAIL", "ERROR", "MISS", "PASS", "DONE", "SKIP")
 
 
 def _resource(name: Text) -> Struct:
-    return Struct("resource", {"name": Field(name, "name of the file", True), "url": Field(URL, "where it is", True)})
+    return Struct(
+        "resource", {"name": FieldSpec(name, "name of the file", True), "url": FieldSpec(URL, "where it is", True)}
+    )
 
 
 _NAME_HINT = "write a file's name without `/`"
@@ -73,79 +75,79 @@ RESOURCE_OLD = _resource(TEXT_OLD)
 RESOURCE_2 = _resource(Text("file name", _NAME_HINT, "[^/]+"))
 RESOURCE = _resource(Text("file name", _NAME_HINT, r"[^/\u0000]+"))
 
-_RUN: Mapping[str, Field] = {
-    "start_time": Field(TIME, "when it started"),
-    "duration": Field(SECONDS, "how long it took, in seconds"),
+_RUN: Mapping[str, FieldSpec] = {
+    "start_time": FieldSpec(TIME, "when it started"),
+    "duration": FieldSpec(SECONDS, "how long it took, in seconds"),
 }
-_NOTES: Mapping[str, Field] = {
-    "log_url": Field(URL, "the log, as text"),
-    "valid": Field(FLAG, "whether it succeeded"),
-    "misc": Field(MISC, "whatever else"),
+_NOTES: Mapping[str, FieldSpec] = {
+    "log_url": FieldSpec(URL, "the log, as text"),
+    "valid": FieldSpec(FLAG, "whether it succeeded"),
+    "misc": FieldSpec(MISC, "whatever else"),
 }
 
 V1_1: Kinds = {
     "revisions": Struct("revision", {
-        "origin": Field(ORIGIN_OLD, "who reports it", True),
-        "origin_id": Field(TEXT_OLD, "its id there", True),
-        "git_repository_url": Field(URL, "the repository"),
-        "git_repository_commit_hash": Field(TEXT_OLD, "the commit"),
-        "git_repository_commit_name": Field(TEXT_OLD, "the commit as `git describe` has it"),
-        "git_repository_branch": Field(TEXT_OLD, "the branch"),
-        "patch_mboxes": Field(List(RESOURCE_OLD), "patches, in the order they were applied"),
-        "message_id": Field(MAIL_OLD, "Message-ID of the mail that posted the patches"),
-        "description": Field(TEXT_OLD, "what people call it"),
-        "publishing_time": Field(TIME, "when it was made public"),
-        "discovery_time": Field(TIME, "when it was found"),
-        "contacts": Field(List(TEXT_OLD), "whom to tell"),
+        "origin": FieldSpec(ORIGIN_OLD, "who reports it", True),
+        "origin_id": FieldSpec(TEXT_OLD, "its id there", True),
+        "git_repository_url": FieldSpec(URL, "the repository"),
+        "git_repository_commit_hash": FieldSpec(TEXT_OLD, "the commit"),
+        "git_repository_commit_name": FieldSpec(TEXT_OLD, "the commit as `git describe` has it"),
+        "git_repository_branch": FieldSpec(TEXT_OLD, "the branch"),
+        "patch_mboxes": FieldSpec(List(RESOURCE_OLD), "patches, in the order they were applied"),
+        "message_id": FieldSpec(MAIL_OLD, "Message-ID of the mail that posted the patches"),
+        "description": FieldSpec(TEXT_OLD, "what people call it"),
+        "publishing_time": FieldSpec(TIME, "when it was made public"),
+        "discovery_time": FieldSpec(TIME, "when it was found"),
+        "contacts": FieldSpec(List(TEXT_OLD), "whom to tell"),
         **_NOTES,
     }),
     "builds": Struct("build", {
-        "revision_origin": Field(ORIGIN_OLD, "who reports the revision", True),
-        "revision_origin_id": Field(TEXT_OLD, "the revision's id there", True),
-        "origin": Field(ORIGIN_OLD, "who reports it", True),
-        "origin_id": Field(TEXT_OLD, "its id there", True),
-        "description": Field(TEXT_OLD, "what people call it"),
+        "revision_origin": FieldSpec(ORIGIN_OLD, "who reports the revision", True),
+        "revision_origin_id": FieldSpec(TEXT_OLD, "the revision's id there", True),
+        "origin": FieldSpec(ORIGIN_OLD, "who reports it", True),
+        "origin_id": FieldSpec(TEXT_OLD, "its id there", True),
+        "description": FieldSpec(TEXT_OLD, "what people call it"),
         **_RUN,
-        "architecture": Field(ARCHITECTURE, "the target architecture: `x86_64`, `arm64`"),
-        "command": Field(TEXT_OLD, "the command that built it"),
-        "compiler": Field(TEXT_OLD, "the compiler and its version"),
-        "input_files": Field(List(RESOURCE_OLD), "files it was built from"),
-        "output_files": Field(List(RESOURCE_OLD), "files it made, logs and configuration apart"),
-        "config_name": Field(TEXT_OLD, "name of the configuration: `defconfig`"),
-        "config_url": Field(URL, "the configuration itself"),
+        "architecture": FieldSpec(ARCHITECTURE, "the target architecture: `x86_64`, `arm64`"),
+        "command": FieldSpec(TEXT_OLD, "the command that built it"),
+        "compiler": FieldSpec(TEXT_OLD, "the compiler and its version"),
+        "input_files": FieldSpec(List(RESOURCE_OLD), "files it was built from"),
+        "output_files": FieldSpec(List(RESOURCE_OLD), "files it made, logs and configuration apart"),
+        "config_name": FieldSpec(TEXT_OLD, "name of the configuration: `defconfig`"),
+        "config_url": FieldSpec(URL, "the configuration itself"),
         **_NOTES,
     }),
     "tests": Struct("test", {
-        "build_origin": Field(ORIGIN_OLD, "who reports the build", True),
-        "build_origin_id": Field(TEXT_OLD, "the build's id there", True),
-        "origin": Field(ORIGIN_OLD, "who reports it", True),
-        "origin_id": Field(TEXT_OLD, "its id there", True),
-        "environment": Field(Struct("environment", {
-            "description": Field(TEXT_OLD, "what people call it"),
-            "misc": Field(MISC, "whatever else"),
+        "build_origin": FieldSpec(ORIGIN_OLD, "who reports the build", True),
+        "build_origin_id": FieldSpec(TEXT_OLD, "the build's id there", True),
+        "origin": FieldSpec(ORIGIN_OLD, "who reports it", True),
+        "origin_id": FieldSpec(TEXT_OLD, "its id there", True),
+        "environment": FieldSpec(Struct("environment", {
+            "description": FieldSpec(TEXT_OLD, "what people call it"),
+            "misc": FieldSpec(MISC, "whatever else"),
         }), "where it ran"),
-        "path": Field(PATH_OLD, "which test it is, parts from the suite down: `ltp.syscalls.read01`"),
-        "description": Field(TEXT_OLD, "what people call it"),
-        "status": Field(STATUS_OLD, "the result; absent while there is none"),
-        "waived": Field(FLAG, "true when its result is not to be trusted yet"),
+        "path": FieldSpec(PATH_OLD, "which test it is, parts from the suite down: `ltp.syscalls.read01`"),
+        "description": FieldSpec(TEXT_OLD, "what people call it"),
+        "status": FieldSpec(STATUS_OLD, "the result; absent while there is none"),
+        "waived": FieldSpec(FLAG, "true when its result is not to be trusted yet"),
         **_RUN,
-        "output_files": Field(List(RESOURCE_OLD), "files it made, logs apart"),
-        "misc": Field(MISC, "whatever else"),
+        "output_files": FieldSpec(List(RESOURCE_OLD), "files it made, logs apart"),
+        "misc": FieldSpec(MISC, "whatever else"),
     }),
 }  # fmt: skip
 
-_COMMENT = Field(TEXT_OLD, "what people should know about it")
-_EXCERPT = Field(EXCERPT_OLD, "the part of the log that matters")
-_IDENTITY: Mapping[str, Field] = {
-    "id": Field(ID_LINE, "its id, which begins with the origin", True),
-    "origin": Field(ORIGIN, "who reports it", True),
+_COMMENT = FieldSpec(TEXT_OLD, "what people should know about it")
+_EXCERPT = FieldSpec(EXCERPT_OLD, "the part of the log that matters")
+_IDENTITY: Mapping[str, FieldSpec] = {
+    "id": FieldSpec(ID_LINE, "its id, which begins with the origin", True),
+    "origin": FieldSpec(ORIGIN, "who reports it", True),
 }
-_TIMESTAMP: Mapping[str, Field] = {
-    "_timestamp": Field(TIME, "when the database last changed it; ignored in submissions")
+_TIMESTAMP: Mapping[str, FieldSpec] = {
+    "_timestamp": FieldSpec(TIME, "when the database last changed it; ignored in submissions")
 }
 
-CHANGES: tuple[Change, ...] = (
-    Change(
+CHANGES: tuple[VersionChange, ...] = (
+    VersionChange(
         2, 0, "an object has one `id`, `origin:origin_id`; so have references; no `/` in names of files",
         dropped=(
             "revisions.origin", "revisions.origin_id", "builds.revision_origin", "builds.revision_origin_id",
@@ -154,32 +156,32 @@ CHANGES: tuple[Change, ...] = (
         ),
         retyped=((RESOURCE_OLD, RESOURCE_2),),
         added={
-            "revisions": {"id": Field(ID_OLD, "its id", True)},
-            "builds": {"revision_id": Field(ID_OLD, "the revision", True), "id": Field(ID_OLD, "its id", True)},
-            "tests": {"build_id": Field(ID_OLD, "the build", True), "id": Field(ID_OLD, "its id", True)},
+            "revisions": {"id": FieldSpec(ID_OLD, "its id", True)},
+            "builds": {"revision_id": FieldSpec(ID_OLD, "the revision", True), "id": FieldSpec(ID_OLD, "its id", True)},
+            "tests": {"build_id": FieldSpec(ID_OLD, "the build", True), "id": FieldSpec(ID_OLD, "its id", True)},
         },
     ),
-    Change(
+    VersionChange(
         3, 0, "`origin` is a field again; a revision's id is its commit's hash, with that of its patches; `tree_name`",
         dropped=("revisions.git_repository_commit_hash", "revisions.git_repository_commit_name"),
         retyped=((ID_OLD, ID_LINE),),
         added={
             "revisions": {
-                "id": Field(REVISION, "its id", True),
-                "origin": Field(ORIGIN, "who reports it", True),
-                "tree_name": Field(TEXT_OLD, "short name of the tree"),
-                "git_repository_url": Field(REPOSITORY_OLD, "the repository"),
-                "git_commit_hash": Field(HASH, "the commit"),
-                "git_commit_name": Field(TEXT_OLD, "the commit as `git describe` has it"),
+                "id": FieldSpec(REVISION, "its id", True),
+                "origin": FieldSpec(ORIGIN, "who reports it", True),
+                "tree_name": FieldSpec(TEXT_OLD, "short name of the tree"),
+                "git_repository_url": FieldSpec(REPOSITORY_OLD, "the repository"),
+                "git_commit_hash": FieldSpec(HASH, "the commit"),
+                "git_commit_name": FieldSpec(TEXT_OLD, "the commit as `git describe` has it"),
             },
             "builds": {
-                "revision_id": Field(REVISION, "the revision", True),
-                "origin": Field(ORIGIN, "who reports it", True),
+                "revision_id": FieldSpec(REVISION, "the revision", True),
+                "origin": FieldSpec(ORIGIN, "who reports it", True),
             },
-            "tests": {"origin": Field(ORIGIN, "who reports it", True)},
+            "tests": {"origin": FieldSpec(ORIGIN, "who reports it", True)},
         },
     ),
-    Change(
+    VersionChange(
         4, 0, "checkouts, many a revision, instead of revisions; `comment` instead of `description`; log excerpts",
         dropped=("revisions", "builds.revision_id", "builds.description", "tests.description",
                  "tests.environment.description"),
@@ -187,104 +189,104 @@ CHANGES: tuple[Change, ...] = (
         added={
             "checkouts": {
                 **_IDENTITY,
-                "tree_name": Field(TEXT_OLD, "short name of the tree: `mainline`, `stable-rc`"),
-                "git_repository_url": Field(REPOSITORY_OLD, "the repository"),
-                "git_commit_hash": Field(HASH, "the commit, patches apart"),
-                "git_commit_name": Field(TEXT_OLD, "the commit as `git describe` has it"),
-                "git_repository_branch": Field(TEXT_OLD, "the branch"),
-                "patchset_files": Field(List(RESOURCE_2), "patches, in the order they were applied"),
-                "patchset_hash": Field(PATCHSET, "SHA-256 over the lower-case hex SHA-256 of every patch, each "
+                "tree_name": FieldSpec(TEXT_OLD, "short name of the tree: `mainline`, `stable-rc`"),
+                "git_repository_url": FieldSpec(REPOSITORY_OLD, "the repository"),
+                "git_commit_hash": FieldSpec(HASH, "the commit, patches apart"),
+                "git_commit_name": FieldSpec(TEXT_OLD, "the commit as `git describe` has it"),
+                "git_repository_branch": FieldSpec(TEXT_OLD, "the branch"),
+                "patchset_files": FieldSpec(List(RESOURCE_2), "patches, in the order they were applied"),
+                "patchset_hash": FieldSpec(PATCHSET, "SHA-256 over the lower-case hex SHA-256 of every patch, each "
                                                  'followed by a newline, in order; `""` without patches'),
-                "message_id": Field(MAIL_OLD, "Message-ID of the mail that posted the patches"),
+                "message_id": FieldSpec(MAIL_OLD, "Message-ID of the mail that posted the patches"),
                 "comment": _COMMENT,
-                "start_time": Field(TIME, "when the checkout started, or the revision was found"),
-                "contacts": Field(List(TEXT_OLD), "whom to tell"),
-                "log_url": Field(URL, "the log, as text"),
+                "start_time": FieldSpec(TIME, "when the checkout started, or the revision was found"),
+                "contacts": FieldSpec(List(TEXT_OLD), "whom to tell"),
+                "log_url": FieldSpec(URL, "the log, as text"),
                 "log_excerpt": _EXCERPT,
-                "valid": Field(FLAG, "whether checkout and patches succeeded"),
-                "misc": Field(MISC, "whatever else"),
+                "valid": FieldSpec(FLAG, "whether checkout and patches succeeded"),
+                "misc": FieldSpec(MISC, "whatever else"),
             },
-            "builds": {"checkout_id": Field(ID_LINE, "the checkout", True), "comment": _COMMENT,
+            "builds": {"checkout_id": FieldSpec(ID_LINE, "the checkout", True), "comment": _COMMENT,
                        "log_excerpt": _EXCERPT},
-            "tests": {"comment": _COMMENT, "log_url": Field(URL, "the log, as text"), "log_excerpt": _EXCERPT},
+            "tests": {"comment": _COMMENT, "log_url": FieldSpec(URL, "the log, as text"), "log_excerpt": _EXCERPT},
             "tests.environment": {"comment": _COMMENT},
         },
     ),
-    Change(
+    VersionChange(
         4, 1, "issues, and incidents: where an issue was seen",
         added={
             "issues": {
-                "id": Field(ID_LINE, "its id, which begins with the origin", True),
-                "version": Field(VERSION, "counts the definitions of the issue; readers take the highest", True),
-                "origin": Field(ORIGIN, "who reports it", True),
-                "report_url": Field(URL, "where the issue is described"),
-                "report_subject": Field(TEXT_OLD, "the title it has there"),
-                "culprit": Field(Struct("culprit", {
-                    "code": Field(FLAG, "the code under test"),
-                    "tool": Field(FLAG, "the build system, the test, or what they use"),
-                    "harness": Field(FLAG, "what runs them"),
+                "id": FieldSpec(ID_LINE, "its id, which begins with the origin", True),
+                "version": FieldSpec(VERSION, "counts the definitions of the issue; readers take the highest", True),
+                "origin": FieldSpec(ORIGIN, "who reports it", True),
+                "report_url": FieldSpec(URL, "where the issue is described"),
+                "report_subject": FieldSpec(TEXT_OLD, "the title it has there"),
+                "culprit": FieldSpec(Struct("culprit", {
+                    "code": FieldSpec(FLAG, "the code under test"),
+                    "tool": FieldSpec(FLAG, "the build system, the test, or what they use"),
+                    "harness": FieldSpec(FLAG, "what runs them"),
                 }), "what is to blame"),
-                "build_valid": Field(FLAG, "the `valid` of builds that have the issue"),
-                "test_status": Field(STATUS_4, "the status of tests that have the issue"),
+                "build_valid": FieldSpec(FLAG, "the `valid` of builds that have the issue"),
+                "test_status": FieldSpec(STATUS_4, "the status of tests that have the issue"),
                 "comment": _COMMENT,
-                "misc": Field(MISC, "whatever else"),
+                "misc": FieldSpec(MISC, "whatever else"),
             },
             "incidents": {
                 **_IDENTITY,
-                "issue_id": Field(ID_LINE, "the issue", True),
-                "issue_version": Field(VERSION, "the issue's version", True),
-                "build_id": Field(ID_LINE, "the build it was looked for in"),
-                "test_id": Field(ID_LINE, "the test it was looked for in"),
-                "present": Field(FLAG, "whether it was seen"),
+                "issue_id": FieldSpec(ID_LINE, "the issue", True),
+                "issue_version": FieldSpec(VERSION, "the issue's version", True),
+                "build_id": FieldSpec(ID_LINE, "the build it was looked for in"),
+                "test_id": FieldSpec(ID_LINE, "the test it was looked for in"),
+                "present": FieldSpec(FLAG, "whether it was seen"),
                 "comment": _COMMENT,
-                "misc": Field(MISC, "whatever else"),
+                "misc": FieldSpec(MISC, "whatever else"),
             },
         },
     ),
-    Change(4, 2, "status `MISS`: planned, and did not come to a result, for reasons outside the code",
+    VersionChange(4, 2, "status `MISS`: planned, and did not come to a result, for reasons outside the code",
            retyped=((STATUS_4, STATUS),)),
-    Change(4, 3, "`_timestamp`", added=dict.fromkeys(("checkouts", "builds", "tests", "issues", "incidents"),
+    VersionChange(4, 3, "`_timestamp`", added=dict.fromkeys(("checkouts", "builds", "tests", "issues", "incidents"),
                                                      _TIMESTAMP)),
-    Change(
+    VersionChange(
         4, 4, "what a test ran on, and numbers it measured",
         added={
-            "tests": {"number": Field(Struct("number", {
-                "value": Field(VALUE, "the number", True),
-                "unit": Field(TEXT_OLD, "its unit: `B/s`"),
-                "prefix": Field(PREFIX, "which prefixes suit it when it is shown: k = 1,000 or Ki = 1,024"),
+            "tests": {"number": FieldSpec(Struct("number", {
+                "value": FieldSpec(VALUE, "the number", True),
+                "unit": FieldSpec(TEXT_OLD, "its unit: `B/s`"),
+                "prefix": FieldSpec(PREFIX, "which prefixes suit it when it is shown: k = 1,000 or Ki = 1,024"),
             }), "what it measured")},
-            "tests.environment": {"compatible": Field(
+            "tests.environment": {"compatible": FieldSpec(
                 List(COMPATIBLE_OLD), "compatible strings of the machine, as its device tree has them")},
         },
     ),
-    Change(
+    VersionChange(
         4, 5, "more of the commit",
         added={"checkouts": {
-            "git_commit_tags": Field(List(TEXT_OLD), "tags that point at the commit"),
-            "git_commit_message": Field(TEXT_OLD, "the commit's message"),
-            "git_repository_branch_tip": Field(FLAG, "whether the commit was the branch's last one at the time"),
+            "git_commit_tags": FieldSpec(List(TEXT_OLD), "tags that point at the commit"),
+            "git_commit_message": FieldSpec(TEXT_OLD, "the commit's message"),
+            "git_repository_branch_tip": FieldSpec(FLAG, "whether the commit was the branch's last one at the time"),
         }},
     ),
-    Change(
+    VersionChange(
         5, 0, "builds have a `status`; no U+0000 in texts; repositories by https only; stricter paths; newlines in ids",
         dropped=("checkouts.contacts", "builds.valid", "tests.waived", "issues.build_valid", "issues.test_status"),
         retyped=(
             (TEXT_OLD, TEXT), (ID_LINE, ID), (EXCERPT_OLD, EXCERPT), (RESOURCE_2, RESOURCE), (PATH_OLD, PATH),
             (REPOSITORY_OLD, REPOSITORY), (COMPATIBLE_OLD, COMPATIBLE), (MAIL_OLD, MAIL),
         ),
-        added={"builds": {"status": Field(STATUS, "the result; absent while there is none")}},
+        added={"builds": {"status": FieldSpec(STATUS, "the result; absent while there is none")}},
     ),
-    Change(
+    VersionChange(
         5, 1, "an origin says when it has sent everything",
         added={"checkouts": {
-            "origin_builds_finish_time": Field(TIME, "when the origin had sent the last build of the checkout"),
-            "origin_tests_finish_time": Field(TIME, "when the origin had sent the last test of the checkout"),
+            "origin_builds_finish_time": FieldSpec(TIME, "when the origin had sent the last build of the checkout"),
+            "origin_tests_finish_time": FieldSpec(TIME, "when the origin had sent the last test of the checkout"),
         }},
     ),
-    Change(5, 2, "categories of issues",
-           added={"issues": {"categories": Field(List(PATH), "what kinds of issue it is, paths like a test's")}}),
-    Change(5, 3, "files a test took",
-           added={"tests": {"input_files": Field(List(RESOURCE), "files it took")}}),
+    VersionChange(5, 2, "categories of issues",
+           added={"issues": {"categories": FieldSpec(List(PATH), "what kinds of issue it is, paths like a test's")}}),
+    VersionChange(5, 3, "files a test took",
+           added={"tests": {"input_files": FieldSpec(List(RESOURCE), "files it took")}}),
 )  # fmt: skip
 
 

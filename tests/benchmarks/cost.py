@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import Any
 
 from functions.edge import http, routes
-from functions.edge.http import Held
+from functions.edge.http import HeldPoll
 from functions.flask_shell import FAR_POLL_EVERY_S, end_of
 from lib.dialects.kcidb.codec import decode_text
 from lib.dialects.wire import Request
@@ -65,7 +65,7 @@ class Desk:
         outcome = self.client.edge.answer(
             Request("GET", f"/listen/{subscription}", "", headers, b"", self.clock(), "r")
         )
-        if isinstance(outcome, Held):
+        if isinstance(outcome, HeldPoll):
             outcome = end_of(outcome, self.clock, FAR_POLL_EVERY_S, lambda s: self.clock.advance(seconds=s))
         assert build.finish(outcome).status == 200
 

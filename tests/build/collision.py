@@ -132,7 +132,7 @@ def project(kind: str, body: Body | None, fields: Fields, node_id: str, rev: int
     base, told = (None, None) if body is None else split(body)
     if body is not None and told is not None and _age(told) >= (rev, node_id):
         return body
-    return unite(kind, base, stated.Told(rev, node_id, fields, at))
+    return unite(kind, base, stated.NodeStatement(rev, node_id, fields, at))
 
 
 def join(kind: str, a: Body, b: Body) -> Body:
@@ -143,7 +143,7 @@ def join(kind: str, a: Body, b: Body) -> Body:
     return a if joined is base and newest is told else unite(kind, joined, newest)
 
 
-def _age(told: stated.Told) -> tuple[int, str]:
+def _age(told: stated.NodeStatement) -> tuple[int, str]:
     return told.rev, told.id
 
 

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lib.auth.certificate import RETRY_S, Certificates, fetch
-from lib.auth.firebase import ASK_AGAIN_AFTER, STANDING_KNOWN_FOR, Directory, FirebaseVisitors, Standing
+from lib.auth.firebase import ASK_AGAIN_AFTER, STANDING_KNOWN_FOR, AccountStatus, Directory, FirebaseVisitors
 from lib.auth.oidc import GoogleOidc
-from lib.auth.port import Visitor
+from lib.auth.port import FederatedUser
 from lib.errors import Unavailable
 from tests.build import issuer
 from tests.build.issuer import AUDIENCE, PROJECT, PUSHER, SCHEDULER, Issuer, robot_claims, visitor_claims
@@ -41,7 +41,7 @@ def _oidc(issuer: Issuer) -> Callable[[str, datetime], object]:
 
 
 def _firebase(issuer: Issuer) -> Callable[[str, datetime], object]:
-    return FirebaseVisitors(PROJECT, issuer.fetch, lambda subject: Standing(False, 0)).check
+    return FirebaseVisitors(PROJECT, issuer.fetch, lambda subject: AccountStatus(False, 0)).check
 
 
 VERIFIERS = {
@@ -255,11 +255,11 @@ class Standings:
     """What Firebase says of its accounts, and how often it was asked."""
 
     def __init__(self) -> None:
-        self.now: Standing | None = Standing(False, 0)
+        self.now: AccountStatus | None = AccountStatus(False, 0)
         self.asked = 0
         self.error: Exception | None = None
 
-    def __call__(self, subject: str) -> Standing | None:
+    def __call__(self, subject: str) -> AccountStatus | None:
         self.asked += 1
         if self.error is not None:
             raise self.error
@@ -277,11 +277,13 @@ def visitors(google: Issuer, standings: Standings) -> FirebaseVisitors:
 
 
 def test_a_visitor_is_who_the_claims_say(google, visitors):
-    assert visitors.check(google.visitor(NOW), NOW) == Visitor("firebase:hub-test", "u1", "ann@example.org",
+    assert visitors.check(google.visitor(NOW), NOW) == FederatedUser("firebase:hub-test", "u1", "ann@example.org",
                                                                "ann@example.org")  # fmt: skip
     token = google.visitor(NOW, username="ann", groups=["a", "runtime:lab:node-editor"], superuser=True)
     granted = frozenset(("a", "runtime:lab:node-editor"))
-    assert visitors.check(token, NOW) == Visitor("firebase:hub-test", "u1", "ann", "ann@example.org", granted, True)
+    assert visitors.check(token, NOW) == FederatedUser(
+        "firebase:hub-test", "u1", "ann", "ann@example.org", granted, True
+    )
 
 
 @pytest.mark.parametrize("groups", ["a", ["a", 1], [""], ["x" * 201], ["a\nb"], {"a": 1}, ["a"] * 51, None, 7])
@@ -310,7 +312,7 @@ def test_a_visitor_needs_a_subject_an_address_and_a_login(google, visitors, chan
 def test_a_revoked_token_is_refused_within_seconds(google, visitors, standings):
     token = google.visitor(NOW)
     assert visitors.check(token, NOW)
-    standings.now = Standing(False, NOW.timestamp() + 1)
+    standings.now = AccountStatus(False, NOW.timestamp() + 1)
     assert visitors.check(token, NOW + STANDING_KNOWN_FOR - timedelta(seconds=1))
     assert visitors.check(token, NOW + STANDING_KNOWN_FOR) is None
     assert standings.asked == 2
@@ -319,7 +321,7 @@ def test_a_revoked_token_is_refused_within_seconds(google, visitors, standings):
     assert visitors.check(google.visitor(later), later)
 
 
-@pytest.mark.parametrize("standing", [None, Standing(True, 0)])
+@pytest.mark.parametrize("standing", [None, AccountStatus(True, 0)])
 def test_an_account_that_is_gone_or_disabled_is_refused(google, visitors, standings, standing):
     standings.now = standing
     assert visitors.check(google.visitor(NOW), NOW) is None
@@ -361,9 +363,9 @@ LOOKUP = f"/identitytoolkit.googleapis.com/v1/projects/{PROJECT}/accounts:lookup
 
 def test_the_standing_of_an_account_comes_from_firebase(web, directory):
     web.answer("POST", LOOKUP, 200, {"users": [{"localId": "u1", "validSince": "1700000000"}]})
-    assert directory.standing("u1") == Standing(False, 1700000000)
+    assert directory.standing("u1") == AccountStatus(False, 1700000000)
     web.answer("POST", LOOKUP, 200, {"users": [{"localId": "u1", "disabled": True}]})
-    assert directory.standing("u1") == Standing(True, 0)
+    assert directory.standing("u1") == AccountStatus(True, 0)
     web.answer("POST", LOOKUP, 200, {"kind": "identitytoolkit#GetAccountInfoResponse"})
     assert directory.standing("u1") is None
     assert json.loads(web.bodies[-1]) == {"localId": ["u1"]}
@@ -377,7 +379,7 @@ def test_firebase_that_cannot_be_asked_is_a_trouble_of_ours(web, directory):
 
 def test_the_emulator_switches_no_verification_off(google, directory):
     """Firebase's own verifier takes unsigned tokens while its emulator is named; ours does not look."""
-    visitors = FirebaseVisitors(PROJECT, google.fetch, lambda subject: Standing(False, 0))
+    visitors = FirebaseVisitors(PROJECT, google.fetch, lambda subject: AccountStatus(False, 0))
     claims = visitor_claims(NOW)
     assert visitors.check(f"{_part({'alg': 'none'})}.{_part(claims)}.", NOW) is None
     assert visitors.check(google.sign(claims, key="mallory"), NOW) is None

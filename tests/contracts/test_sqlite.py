@@ -19,7 +19,7 @@ import pytest
 from lib.clock import stamp
 from lib.errors import Exists, Invalid, Unavailable
 from lib.store import collection
-from lib.store.collection import Collection, Field, Shape, Type
+from lib.store.collection import Collection, Field, FieldType, Shape
 from lib.store.indexes import COLLECTIONS
 from lib.store.open import open_store
 from lib.store.port import Scan, Where
@@ -204,14 +204,14 @@ class TestRehearsal:
 
 
 class TestSchema:
-    THING = Collection("thing", (Field("name", Type.TEXT), Field("received_at", Type.INSTANT)))
+    THING = Collection("thing", (Field("name", FieldType.TEXT), Field("received_at", FieldType.INSTANT)))
     WIDER = replace(
         THING,
         fields=(
             *THING.fields,
-            Field("colour", Type.TEXT, "data.colour"),
-            Field("tags", Type.TEXTS),
-            Field("n", Type.INT),
+            Field("colour", FieldType.TEXT, "data.colour"),
+            Field("tags", FieldType.TEXTS),
+            Field("n", FieldType.INT),
         ),
         shapes=(Shape(("colour",), ("received_at",)), Shape(("tags",), ("received_at",))),
     )
@@ -353,7 +353,7 @@ class TestCost:
     def test_a_shape_of_two_equalities_is_one_index(self, opened):
         pair = Collection(
             "pair",
-            (Field("a", Type.TEXT), Field("b", Type.TEXT), Field("n", Type.INT)),
+            (Field("a", FieldType.TEXT), Field("b", FieldType.TEXT), Field("n", FieldType.INT)),
             (Shape(("a", "b"), ("n",)),),
         )
         store = opened("", collections=[pair])

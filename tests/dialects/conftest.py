@@ -46,8 +46,8 @@ def play(client, hub, clock, auth):
             names.bind(name, actor.id)
             tokens[name] = auth.mint(actor.id, clock())
             user = hub.accounts.get(actor.id)
-            names.bind(f"verify token of {name}", hub.letters.verify_token(user, clock()))
-            names.bind(f"reset token of {name}", hub.letters.reset_token(user, clock()))
+            names.bind(f"verify token of {name}", hub.account_mail.verify_token(user, clock()))
+            names.bind(f"reset token of {name}", hub.account_mail.reset_token(user, clock()))
             if flags.get("is_active") is False:
                 deactivate(hub, actor.id)
         for name, node in given.get("nodes", {}).items():

@@ -10,7 +10,7 @@ import requests
 from lib.clock import now
 from lib.dialects.kcidb.codec import decode_text
 from lib.domain.hub import Hub as Domain
-from lib.domain.ingest.rebuild import Difference, Rebuild
+from lib.domain.ingest.rebuild import Mismatch, Rebuild
 from lib.store.sqlite.store import SqliteStore
 from tests import build
 from tests.e2e.conftest import Hub
@@ -57,7 +57,7 @@ def test_a_kill_leaves_no_report_untrue(victim, name, number):
     assert not untrue(victim)
 
 
-def untrue(victim: Hub) -> list[Difference]:
+def untrue(victim: Hub) -> list[Mismatch]:
     """The reports that are not what the nodes tell."""
     store, scratch = SqliteStore(str(victim.folder / "var/hub.db")), SqliteStore("")
     hub = Domain(store, build.RecordingBus(), build.PlainAuth(), clock=now, decode=decode_text)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from functions.edge import routes
-from functions.edge.http import Edge, Robots
+from functions.edge.http import Edge, ServiceAccounts
 from functions.edge.table import Bound, Table
 from lib.auth.oidc import GoogleOidc
 from lib.dialects.wire import Access, Dialect, Reply, Request, Route, reply_json
@@ -85,8 +85,8 @@ def google() -> Issuer:
 def cloud(hub, clock, google, lines) -> build.Client:
     """A client of the whole edge, which knows the service accounts."""
     allowed = {Access.PUSH: frozenset((PUSHER,)), Access.SCHEDULER: frozenset((SCHEDULER,))}
-    robots = Robots(GoogleOidc(AUDIENCE, google.fetch), allowed)
-    return build.Client(Edge(hub, routes.table(), say=lines.append, robots=robots), clock)
+    robots = ServiceAccounts(GoogleOidc(AUDIENCE, google.fetch), allowed)
+    return build.Client(Edge(hub, routes.table(), say=lines.append, service_accounts=robots), clock)
 
 
 Send = Callable[..., Reply]

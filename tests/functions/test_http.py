@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.edge.http import Edge, Held, quoted
+from functions.edge.http import Edge, HeldPoll, quoted
 from lib.dialects.wire import Dialect, Reply, Request, Route, Wait
 from lib.errors import NoMethod
 from tests import build
@@ -208,10 +208,10 @@ class Poll:
         return answer
 
 
-def hold(edge: Edge, *answers: Reply | Exception | None) -> Held:
+def hold(edge: Edge, *answers: Reply | Exception | None) -> HeldPoll:
     edge.table = table_of(Route("GET", "/poll", Poll(*answers), "a"))
     held = edge.answer(Request("GET", "/poll", "", {}, b"", build.NOW, "r-1"))
-    assert isinstance(held, Held)
+    assert isinstance(held, HeldPoll)
     assert held.channels == {"c"}
     return held
 

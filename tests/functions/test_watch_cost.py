@@ -27,7 +27,7 @@ def merge(desk):
 
 def patrol(desk):
     def run():
-        desk.hub.watchman.sweep(desk.clock())
+        desk.hub.readiness_follower.sweep(desk.clock())
         desk.hub.deliveries.sweep(desk.clock())
 
     desk.clock.advance(seconds=2)

@@ -221,7 +221,7 @@ missing && run gcloud secrets add-iam-policy-binding tributary-secret-key --memb
 compare 'tributary-on-event reads tributary-secret-key' secret-policy '{"has": {"bindings": [{"role": "roles/secretmanager.secretAccessor", "members": ["serviceAccount:tributary-on-event@demo.iam.gserviceaccount.com"], "condition": null}]}}' -
 missing && run gcloud secrets add-iam-policy-binding tributary-secret-key --member=serviceAccount:tributary-on-event@demo.iam.gserviceaccount.com --role=roles/secretmanager.secretAccessor
 
-# Firestore: the database cannot be deleted by mistake; indexes are built meanwhile, for some minutes
+# Firestore: the database cannot be deleted by mistake; its indexes are built for some minutes
 printf '%s\n' Firestore
 look databases firestore databases list
 compare 'database (default)' databases '{"where": {"name": "projects/*/databases/(default)"}, "wanted": {"deleteProtectionState": "DELETE_PROTECTION_ENABLED", "pointInTimeRecoveryEnablement": "POINT_IN_TIME_RECOVERY_DISABLED"}, "fixed": {"type": "FIRESTORE_NATIVE", "locationId": "europe-west1"}}' differs
@@ -849,7 +849,7 @@ missing && run gcloud pubsub topics add-iam-policy-binding tributary-events --me
 compare 'tributary-on-event publishes to tributary-events' events-policy '{"has": {"bindings": [{"role": "roles/pubsub.publisher", "members": ["serviceAccount:tributary-on-event@demo.iam.gserviceaccount.com"], "condition": null}]}}' -
 missing && run gcloud pubsub topics add-iam-policy-binding tributary-events --member=serviceAccount:tributary-on-event@demo.iam.gserviceaccount.com --role=roles/pubsub.publisher
 
-# Functions: each build takes some minutes; one whose source and settings are as they were is let be
+# Functions: each build takes some minutes; a function whose source and settings are unchanged is left
 printf '%s\n' Functions
 look functions functions list --v2 --regions=europe-west1
 compare 'function tributary-node' functions '{"where": {"name": "projects/*/locations/europe-west1/functions/tributary-node"}, "wanted": {"state": "ACTIVE", "labels": {"tributary-source": "'"$SOURCE"'"}, "buildConfig": {"runtime": "python311", "entryPoint": "node", "serviceAccount": "projects/demo/serviceAccounts/tributary-build@demo.iam.gserviceaccount.com"}, "serviceConfig": {"serviceAccountEmail": "tributary-node@demo.iam.gserviceaccount.com", "availableMemory": "1Gi", "availableCpu": "1", "maxInstanceRequestConcurrency": 16, "minInstanceCount": 0, "maxInstanceCount": 20, "timeoutSeconds": 120, "ingressSettings": "ALLOW_ALL", "environmentVariables": {"HUB_STORE": "firestore://demo", "HUB_BUS": "pubsub://demo/tributary-events", "THREADS": "16"}, "secretEnvironmentVariables": [{"key": "SECRET_KEY", "secret": "tributary-secret-key", "version": "latest"}]}}}' differs

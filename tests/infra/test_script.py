@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra import parameter, script
-from infra.parameter import Wrong
+from infra.parameter import FaultyParameters
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).with_name("plan.sh")
@@ -89,7 +89,7 @@ def test_every_variable_is_set_before_it_is_used():
 }.items())  # fmt: skip
 def test_a_parameter_that_cannot_be_is_refused_by_name(name, values):
     for value in values:
-        with pytest.raises(Wrong) as caught:
+        with pytest.raises(FaultyParameters) as caught:
             parameter.read(GIVEN | {name: value})
         assert [fault.split()[0] for fault in caught.value.faults] == [name], value
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lib.clock import stamp, to_milliseconds
 from lib.dialects.kernelci.codec import NODE_KEYS, decode_node, encode_created, encode_node
-from lib.dialects.kernelci.codec_query import NODE_FIELDS, OPERATORS, Type, decode_filters
+from lib.dialects.kernelci.codec_query import NODE_FIELDS, OPERATORS, WireType, decode_filters
 from lib.domain.node.node import KINDS, RESULTS, STATES, Node, from_body, to_body
 from lib.domain.query.query import Filter, Query, matches, regex
 from lib.domain.query.search import Searcher
@@ -190,4 +190,4 @@ def test_any_query_string_is_filters_or_a_refusal_with_a_name(pairs):
 
 
 def test_every_type_of_field_is_met():
-    assert {field.type for field in NODE_FIELDS.by_name.values()} == set(Type)
+    assert {field.type for field in NODE_FIELDS.by_name.values()} == set(WireType)

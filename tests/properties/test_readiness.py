@@ -79,9 +79,9 @@ def test_every_order_and_repetition_fires_once(some, random, sweeps):
             raw = orjson.dumps({"version": {"major": 5, "minor": 3}, **lists})
             hub.intake.submit(decode_text(raw, False), raw, Sender(admin, "rest"), clock.advance(seconds=1))
             if n in sweeps:
-                hub.watchman.sweep(clock())
+                hub.readiness_follower.sweep(clock())
         for _ in range(3):
-            hub.watchman.sweep(clock.advance(hours=3))
+            hub.readiness_follower.sweep(clock.advance(hours=3))
         told = [e.body["data"] for e in store.read("kcidb-ready", 0, 1000)]
     finally:
         store.close()

@@ -11,9 +11,9 @@ from lib.dialects.dashboard.nothing import HISTORY, RESULTS, nothing
 from lib.dialects.dashboard.params import Params
 from lib.dialects.dashboard.trees import FILTERS, KINDS, SHOW, reply_history, reply_of
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.dashboard.compare import Comparison, Pair, Side, compare
-from lib.domain.dashboard.history import Line, commits
-from lib.domain.dashboard.reader import Board
+from lib.domain.dashboard.compare import CommitComparison, CommitResults, Pair, compare
+from lib.domain.dashboard.history import TreeSelector, commits
+from lib.domain.dashboard.reader import DashboardReader
 from lib.domain.dashboard.tree import newest
 from lib.domain.hub import Hub
 from lib.domain.report.report import Fields
@@ -24,7 +24,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
 def show_branch(request: Request, hub: Hub) -> Reply:
     """GET /tree/{tree}/{branch}, and everything below it: a branch holds slashes, so the end of the path decides."""
-    asked, board = Params(request), hub.board()
+    asked, board = Params(request), hub.dashboard()
     tree, parts = request.params["tree"], request.params["branch"].rstrip("/").split("/")
     if len(parts) > 2 and _COMMIT.match(parts[-2]) and parts[-1] in (*SHOW, "commits"):
         return _show_commit(board, tree, "/".join(parts[:-2]), parts[-2], parts[-1], asked)
@@ -37,7 +37,7 @@ def show_branch(request: Request, hub: Hub) -> Reply:
     return _show_newest(board, tree, "/".join(parts), asked)
 
 
-def _show_newest(board: Board, tree: str, branch: str, asked: Params) -> Reply:
+def _show_newest(board: DashboardReader, tree: str, branch: str, asked: Params) -> Reply:
     commit = asked.text("commit_hash")
     if commit:
         view = next(reversed(board.checkouts(commit, "", branch, tree, asked.origin)), None)
@@ -57,15 +57,15 @@ def _show_newest(board: Board, tree: str, branch: str, asked: Params) -> Reply:
     })  # fmt: skip
 
 
-def _show_commit(board: Board, tree: str, branch: str, commit: str, what: str, asked: Params) -> Reply:
+def _show_commit(board: DashboardReader, tree: str, branch: str, commit: str, what: str, asked: Params) -> Reply:
     checkouts = board.checkouts(commit, "", branch, tree, asked.origin)
     if what == "commits":
-        return reply_history(board, checkouts, Line("", branch, tree, asked.origin), asked)
+        return reply_history(board, checkouts, TreeSelector("", branch, tree, asked.origin), asked)
     return reply_of(what, board, checkouts, asked)
 
 
-def _show_commits(board: Board, tree: str, branch: str, asked: Params) -> Reply:
-    found = commits(board, Line(asked.text("git_url"), branch, tree, asked.origin))
+def _show_commits(board: DashboardReader, tree: str, branch: str, asked: Params) -> Reply:
+    found = commits(board, TreeSelector(asked.text("git_url"), branch, tree, asked.origin))
     if not found:
         return nothing(HISTORY)
     return reply_json([_encode_commit(commit.newest) for commit in found])
@@ -80,7 +80,7 @@ def _encode_commit(view: Fields) -> Wire:
     }
 
 
-def _show_difference(board: Board, tree: str, branch: str, what: str, asked: Params) -> Reply:
+def _show_difference(board: DashboardReader, tree: str, branch: str, what: str, asked: Params) -> Reply:
     sides = [board.checkouts(asked.required(name), "", branch, tree, asked.origin) for name in ("hash_a", "hash_b")]
     if not all(sides):
         return nothing(RESULTS)
@@ -90,7 +90,7 @@ def _show_difference(board: Board, tree: str, branch: str, what: str, asked: Par
     return reply_json(_encode_difference(found, tree, branch, sides[1]))
 
 
-def _encode_difference(found: Comparison, tree: str, branch: str, checkouts: Sequence[Fields]) -> Wire:
+def _encode_difference(found: CommitComparison, tree: str, branch: str, checkouts: Sequence[Fields]) -> Wire:
     return {
         "treeName": tree,
         "branch": branch,
@@ -109,7 +109,7 @@ def _encode_pair(pair: Pair) -> Wire:
     }
 
 
-def _encode_side(side: Side) -> Wire:
+def _encode_side(side: CommitResults) -> Wire:
     return {"pass": side.tally.passed, "fail": side.tally.failed, "inconclusive": side.tally.inconclusive}
 
 

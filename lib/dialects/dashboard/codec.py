@@ -6,8 +6,8 @@ from typing import Any
 
 from lib.domain.dashboard.history import Commit
 from lib.domain.dashboard.row import UNKNOWN, BuildRow, Row, TestRow
-from lib.domain.dashboard.tally import NONE, Tally
-from lib.domain.dashboard.tree import Counts, Tree
+from lib.domain.dashboard.tally import NONE, StatusTally
+from lib.domain.dashboard.tree import CheckoutCounts, Tree
 from lib.domain.report.report import Fields
 
 Wire = dict[str, Any]
@@ -15,22 +15,22 @@ Wire = dict[str, Any]
 CHECKOUT_KEYS = ("tree_name", "git_repository_url", "git_repository_branch", "git_commit_hash", "git_commit_name")
 
 
-def encode_listing(tally: Tally) -> Wire:
+def encode_listing(tally: StatusTally) -> Wire:
     """ListingStatusCount: three classes."""
     return {"PASS": tally.passed, "FAIL": tally.failed, "INCONCLUSIVE": tally.inconclusive}
 
 
-def encode_lower(tally: Tally) -> Wire:
+def encode_lower(tally: StatusTally) -> Wire:
     """Counts as histories have them for boots and tests."""
     return {status.lower(): n for status, n in tally.items()}
 
 
-def encode_counted(tally: Tally) -> Wire:
+def encode_counted(tally: StatusTally) -> Wire:
     """Counts as reports have them for boots and tests."""
     return {f"{status.lower()}_count": n for status, n in tally.items()}
 
 
-def encode_listings(counts: Counts) -> Wire:
+def encode_listings(counts: CheckoutCounts) -> Wire:
     """The three counts of a line in a list."""
     return {
         "build_status": encode_listing(counts.builds),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from lib.dialects.dashboard.codec import Wire, encode_checkout
-from lib.domain.dashboard.issue import Sighting, Spread, marks_of
+from lib.domain.dashboard.issue import Occurrences, Sighting, marks_of
 from lib.domain.report.report import Fields
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def encode_sighting(sighting: Sighting | None) -> Wire | None:
     }
 
 
-def encode_spread(id: str, spread: Spread, versions: Iterable[int]) -> Wire:
+def encode_spread(id: str, spread: Occurrences, versions: Iterable[int]) -> Wire:
     """Where an issue was seen; of the versions asked for and those that were seen."""
     return {
         "first_incident": encode_sighting(spread.first),

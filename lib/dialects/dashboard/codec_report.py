@@ -10,12 +10,12 @@ from urllib.parse import quote
 
 from lib.dialects.dashboard.codec import Wire, encode_counted, encode_run
 from lib.dialects.dashboard.codec_issue import encode_culprits
-from lib.domain.dashboard.report import Course, Known, TreeReport
+from lib.domain.dashboard.report import CheckoutReport, Course, SeenIssue
 from lib.domain.dashboard.row import TestRow
 from lib.domain.report.report import Fields
 
 
-def encode_report(report: TreeReport, base_url: str) -> Wire:
+def encode_report(report: CheckoutReport, base_url: str) -> Wire:
     """The report. Its `dashboard_url` is where the checkout can be read whole."""
     view = report.checkout
     url, branch = view["git_repository_url"], view["git_repository_branch"]
@@ -46,7 +46,7 @@ def _nest(histories: Mapping[Course, list[TestRow]]) -> Wire:
     return nested
 
 
-def _issue(known: Known, checkout: Fields) -> Wire:
+def _issue(known: SeenIssue, checkout: Fields) -> Wire:
     is_test = isinstance(known.row, TestRow)
     first = known.first
     return {

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from lib.dialects.dashboard.codec import Wire, encode_checkout, encode_tags, sorted_names
-from lib.domain.dashboard.hardware import Bench
+from lib.domain.dashboard.hardware import HardwareResults
 from lib.domain.dashboard.row import IssueKey
-from lib.domain.dashboard.summary import BuildPart, Options, Part, Summary, TestPart
-from lib.domain.dashboard.tally import Tally
+from lib.domain.dashboard.summary import BuildPart, FilterOptions, ResultSummary, Summary, TestPart
+from lib.domain.dashboard.tally import StatusTally
 from lib.domain.report.report import Fields
 
 Issues = Mapping[IssueKey, Fields]
 
 
-def encode_issue_refs(tallies: Mapping[IssueKey, Tally], issues: Issues) -> list[Wire]:
+def encode_issue_refs(tallies: Mapping[IssueKey, StatusTally], issues: Issues) -> list[Wire]:
     """Issues as results refer to them, by id and version. Of one that nobody told of yet, there is only that."""
     return [
         {
@@ -58,7 +58,7 @@ def encode_tree_common(summary: Summary, checkout: Fields) -> Wire:
     }
 
 
-def encode_hardware_common(bench: Bench) -> Wire:
+def encode_hardware_common(bench: HardwareResults) -> Wire:
     """What a summary says of the hardware: which trees ran there."""
     trees = []
     for index, tree in enumerate(bench.trees):
@@ -80,7 +80,7 @@ def encode_hardware_common(bench: Bench) -> Wire:
     return {"trees": trees, "compatibles": bench.compatibles}
 
 
-def _part(part: Part, issues: Issues) -> Wire:
+def _part(part: ResultSummary, issues: Issues) -> Wire:
     return {
         "status": part.status,
         "origins": part.origins,
@@ -113,7 +113,7 @@ def _tests(part: TestPart, issues: Issues) -> Wire:
     }
 
 
-def _options(options: Options) -> Wire:
+def _options(options: FilterOptions) -> Wire:
     return {
         "issues": [list(key) for key in sorted(options.issues)],
         "origins": sorted(options.origins),

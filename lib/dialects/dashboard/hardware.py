@@ -11,13 +11,13 @@ from lib.dialects.dashboard.nothing import HARDWARE, HARDWARE_TESTS, HARDWARES, 
 from lib.dialects.dashboard.params import Params, check_window, decode_filter, decode_seconds
 from lib.dialects.dashboard.trees import encode_lists
 from lib.dialects.wire import Reply, Request, Route, decode_body, reply_json
-from lib.domain.dashboard.filter import Filter
+from lib.domain.dashboard.filter import RowFilter
 from lib.domain.dashboard.hardware import Hardware, Window, bench, hardware_of, list_hardware, tests_on
-from lib.domain.dashboard.history import Line, commits
-from lib.domain.dashboard.reader import Board
+from lib.domain.dashboard.history import TreeSelector, commits
+from lib.domain.dashboard.reader import DashboardReader
 from lib.domain.dashboard.row import TestRow
 from lib.domain.dashboard.summary import summarise
-from lib.domain.dashboard.tally import Tally
+from lib.domain.dashboard.tally import StatusTally
 from lib.domain.dashboard.tree import list_checkouts
 from lib.domain.hub import Hub
 from lib.domain.report.report import Fields
@@ -40,13 +40,13 @@ def find_hardware(request: Request, hub: Hub) -> Reply:
     commits = frozenset(part for text in asked.texts("commitsList") for part in text.split(",") if part)
     if len(commits) > COMMITS_MAX:
         raise Invalid("commitsList", f"at most {COMMITS_MAX} commits")
-    found = list_hardware(hub.board(), Window(asked.origin, *window), commits)
+    found = list_hardware(hub.dashboard(), Window(asked.origin, *window), commits)
     return reply_json({"hardware": [_encode(each, encode_listing) for each in found]}) if found else nothing(HARDWARES)
 
 
 def find_by_revision(request: Request, hub: Hub) -> Reply:
     """GET /hardware-by-revision"""
-    asked, board = Params(request), hub.board()
+    asked, board = Params(request), hub.dashboard()
     tree, url = asked.required("tree_name"), asked.required("git_repository_url")
     branch, commit = asked.required("git_repository_branch"), asked.required("git_commit_hash")
     rows = board.rows(board.checkouts(commit, url, branch, tree))
@@ -61,7 +61,7 @@ def find_by_revision(request: Request, hub: Hub) -> Reply:
 def find_selectors(request: Request, hub: Hub) -> Reply:
     """GET /hardware/selectors"""
     asked = Params(request)
-    found = list_checkouts(hub.board(), asked.origin, asked.interval())
+    found = list_checkouts(hub.dashboard(), asked.origin, asked.interval())
     return reply_json({"trees": _encode_selectors(found)}) if found else nothing(HARDWARES)
 
 
@@ -70,13 +70,15 @@ def show(what: str) -> Callable[[Request, Hub], Reply]:
 
     def handle(request: Request, hub: Hub) -> Reply:
         asked = decode_body(request, schema.HardwareQuery)
-        chosen, board = decode_filter(asked.filter), hub.board()
+        chosen, board = decode_filter(asked.filter), hub.dashboard()
         return _reply_of(what, board, _tests(board, request.params["name"], asked), chosen, asked.selectedCommits)
 
     return handle
 
 
-def _reply_of(what: str, board: Board, tests: Sequence[TestRow], chosen: Filter, selected: Mapping[str, str]) -> Reply:
+def _reply_of(
+    what: str, board: DashboardReader, tests: Sequence[TestRow], chosen: RowFilter, selected: Mapping[str, str]
+) -> Reply:
     if not tests:
         return nothing(HARDWARE_TESTS if what in ("boots", "tests") else HARDWARE)
     found = bench(tests, selected)
@@ -96,16 +98,16 @@ def find_commits(request: Request, hub: Hub) -> Reply:
     """POST /hardware/{name}/commit-history"""
     asked = decode_body(request, schema.HardwareHistoryQuery)
     begin, end = _window(asked)
-    board, table = hub.board(), {}
+    board, table = hub.dashboard(), {}
     for head in asked.commitHeads:
-        line = Line(head.repositoryUrl, head.branch, head.treeName)
+        line = TreeSelector(head.repositoryUrl, head.branch, head.treeName)
         found = [encode_history_commit(commit) for commit in commits(board, line, begin, end)]
         if found:
             table[f"{head.treeName}:{head.repositoryUrl}:{head.branch}"] = found
     return reply_json({"commit_history_table": table}) if table else nothing(HISTORY)
 
 
-def _tests(board: Board, name: str, asked: schema.HardwareQuery) -> list[TestRow]:
+def _tests(board: DashboardReader, name: str, asked: schema.HardwareQuery) -> list[TestRow]:
     """The tests on hardware of this name. Clients write a blank in it as `+`."""
     window = Window(asked.origin, *_window(asked))
     found = tests_on(board, name, window)
@@ -119,7 +121,7 @@ def _window(asked: schema.HardwareQuery) -> tuple[datetime, datetime]:
     )
 
 
-def _encode(hardware: Hardware, encode_tally: Callable[[Tally], object]) -> Wire:
+def _encode(hardware: Hardware, encode_tally: Callable[[StatusTally], object]) -> Wire:
     counts = hardware.counts
     return {
         "hardware": sorted(hardware.compatibles) or None,

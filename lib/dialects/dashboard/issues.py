@@ -15,7 +15,7 @@ from lib.dialects.dashboard.params import Params
 from lib.dialects.dashboard.trees import FILTERS
 from lib.dialects.wire import Reply, Request, Route, decode_body, reply_json
 from lib.domain.dashboard.issue import first_sighting, list_issues, load_issue, spread, targets
-from lib.domain.dashboard.reader import Board
+from lib.domain.dashboard.reader import DashboardReader
 from lib.domain.dashboard.row import BuildRow, IssueKey, TestRow, in_order
 from lib.domain.hub import Hub
 from schemas.dashboard import issue as schema
@@ -25,7 +25,7 @@ BODY_BYTES_MAX = 1024 * 1024
 
 def find_issues(request: Request, hub: Hub) -> Reply:
     """GET /issue"""
-    asked, board = Params(request), hub.board()
+    asked, board = Params(request), hub.dashboard()
     begin, end = asked.window() or (asked.interval(), request.now)
     chosen = asked.issue_filter()
     found = [encode_issue(body) for body in list_issues(board, begin, end) if chosen.takes(body["object"])]
@@ -41,7 +41,7 @@ def find_issues(request: Request, hub: Hub) -> Reply:
 
 def show_issue(request: Request, hub: Hub) -> Reply:
     """GET /issue/{id}"""
-    board, id = hub.board(), request.params["id"]
+    board, id = hub.dashboard(), request.params["id"]
     body = load_issue(board, id, Params(request).version())
     if body is None:
         return nothing(ISSUE)
@@ -50,7 +50,7 @@ def show_issue(request: Request, hub: Hub) -> Reply:
 
 def show_builds(request: Request, hub: Hub) -> Reply:
     """GET /issue/{id}/builds"""
-    asked, board = Params(request), hub.board()
+    asked, board = Params(request), hub.dashboard()
     key = _key(board, request.params["id"], asked)
     chosen = asked.filter()
     ids = targets(board, key, "build_id") if key is not None else []
@@ -61,7 +61,7 @@ def show_builds(request: Request, hub: Hub) -> Reply:
 
 def show_tests(request: Request, hub: Hub) -> Reply:
     """GET /issue/{id}/tests"""
-    asked, board = Params(request), hub.board()
+    asked, board = Params(request), hub.dashboard()
     key = _key(board, request.params["id"], asked)
     chosen = asked.filter()
     ids = targets(board, key, "test_id") if key is not None else []
@@ -73,7 +73,7 @@ def show_tests(request: Request, hub: Hub) -> Reply:
     return reply_json(found) if found else nothing(ISSUE_TESTS)
 
 
-def _key(board: Board, id: str, asked: Params) -> IssueKey | None:
+def _key(board: DashboardReader, id: str, asked: Params) -> IssueKey | None:
     """The version of an issue that is asked about: the newest, when none is named."""
     version = asked.version()
     if version is not None:
@@ -84,7 +84,7 @@ def _key(board: Board, id: str, asked: Params) -> IssueKey | None:
 
 def find_extras(request: Request, hub: Hub) -> Reply:
     """POST /issue/extras"""
-    board = hub.board()
+    board = hub.dashboard()
     versions: dict[str, set[int]] = {}
     for id, version in decode_body(request, schema.ExtrasQuery).issues:
         versions.setdefault(id, set()).update(() if version is None else (version,))

@@ -8,11 +8,11 @@ from lib.dialects.dashboard.codec_summary import encode_issue_refs
 from lib.dialects.dashboard.nothing import BUILD, BUILD_ISSUES, TEST, TEST_HISTORY, TEST_ISSUES, nothing
 from lib.dialects.dashboard.params import Params
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.dashboard.history import RUNS_SHOWN, Course, Line, runs, trend
-from lib.domain.dashboard.reader import Board, Rows
+from lib.domain.dashboard.history import RUNS_SHOWN, RunSelector, TreeSelector, runs, trend
+from lib.domain.dashboard.reader import DashboardReader, Rows
 from lib.domain.dashboard.report import RUNS_MAX
 from lib.domain.dashboard.row import BuildRow, Row, TestRow, in_order
-from lib.domain.dashboard.tally import Tally
+from lib.domain.dashboard.tally import StatusTally
 from lib.domain.hub import Hub
 from lib.domain.report.report import Key
 from lib.errors import Invalid
@@ -22,7 +22,7 @@ from schemas.dashboard import shape
 
 def show_build(request: Request, hub: Hub) -> Reply:
     """GET /build/{id}"""
-    board = hub.board()
+    board = hub.dashboard()
     row = _build(board, request.params["id"])
     if row is None:
         return nothing(BUILD)
@@ -31,7 +31,7 @@ def show_build(request: Request, hub: Hub) -> Reply:
 
 def show_build_tests(request: Request, hub: Hub) -> Reply:
     """GET /build/{id}/tests"""
-    board, id = hub.board(), request.params["id"]
+    board, id = hub.dashboard(), request.params["id"]
     row = _build(board, id)
     if row is None:
         return nothing(BUILD)
@@ -41,7 +41,7 @@ def show_build_tests(request: Request, hub: Hub) -> Reply:
 
 def show_build_issues(request: Request, hub: Hub) -> Reply:
     """GET /build/{id}/issues"""
-    board = hub.board()
+    board = hub.dashboard()
     row = _build(board, request.params["id"])
     if row is None:
         return nothing(BUILD)
@@ -50,7 +50,7 @@ def show_build_issues(request: Request, hub: Hub) -> Reply:
 
 def show_test(request: Request, hub: Hub) -> Reply:
     """GET /test/{id}"""
-    board = hub.board()
+    board = hub.dashboard()
     body = board.archive.load(Key("tests", request.params["id"]))
     if body is None:
         return nothing(TEST)
@@ -60,7 +60,7 @@ def show_test(request: Request, hub: Hub) -> Reply:
 
 def show_test_issues(request: Request, hub: Hub) -> Reply:
     """GET /test/{id}/issues"""
-    board = hub.board()
+    board = hub.dashboard()
     views = board.views("tests", (request.params["id"],))
     if not views:
         return nothing(TEST)
@@ -73,13 +73,13 @@ def show_history(request: Request, hub: Hub) -> Reply:
     asked = Params(request)
     path, config = asked.required("path"), asked.required("config_name")
     url, branch = asked.required("git_repository_url"), asked.required("git_repository_branch")
-    course = Course(path, Line(url, branch, "", asked.origin), config, asked.text("platform"))
+    course = RunSelector(path, TreeSelector(url, branch, "", asked.origin), config, asked.text("platform"))
     end = asked.text("current_test_start_time")
     try:
         until = read_instant(end) if end else None
     except ValueError as error:
         raise Invalid("current_test_start_time", "must be a time in ISO 8601") from error
-    found = runs(hub.board(), course, until, asked.number("group_size", RUNS_SHOWN, 1, RUNS_MAX))
+    found = runs(hub.dashboard(), course, until, asked.number("group_size", RUNS_SHOWN, 1, RUNS_MAX))
     if not found:
         return nothing(TEST_HISTORY)
     return reply_json({
@@ -88,16 +88,16 @@ def show_history(request: Request, hub: Hub) -> Reply:
     })  # fmt: skip
 
 
-def _build(board: Board, id: str) -> BuildRow | None:
+def _build(board: DashboardReader, id: str) -> BuildRow | None:
     return board.hang_builds(board.views("builds", (id,)).values()).get(id)
 
 
-def _issues(board: Board, row: Row, rows: Rows) -> Reply | None:
+def _issues(board: DashboardReader, row: Row, rows: Rows) -> Reply | None:
     """The issues seen in one row; None when there are none."""
     board.link(rows)
     if not row.issues:
         return None
-    tallies = {key: Tally([row.status]) for key in row.issues}
+    tallies = {key: StatusTally([row.status]) for key in row.issues}
     return reply_json(encode_issue_refs(tallies, board.issues(tallies)))
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lib.dialects.wire import Request
-from lib.domain.dashboard.filter import Condition, Filter, condition
+from lib.domain.dashboard.filter import Condition, RowFilter, condition
 from lib.domain.dashboard.issue import IssueFilter
 from lib.errors import Invalid
 
@@ -101,9 +101,9 @@ class Params:
             raise Invalid(WINDOW[begin is not None], "is required beside the other")
         return check_window(begin, end)
 
-    def filter(self) -> Filter:
+    def filter(self) -> RowFilter:
         """The filters on rows."""
-        return Filter(tuple(_conditions(self._given())))
+        return RowFilter(tuple(_conditions(self._given())))
 
     def issue_filter(self) -> IssueFilter:
         """The filters on issues."""
@@ -121,7 +121,7 @@ class Params:
         return _grouped((key, value) for key, value in self._pairs if key.startswith("filter_"))
 
 
-def decode_filter(body: Mapping[str, Any]) -> Filter:
+def decode_filter(body: Mapping[str, Any]) -> RowFilter:
     """The `filter` of a POST's body: the same names, with one value or a list of them."""
     pairs = []
     for name, value in body.items():
@@ -129,7 +129,7 @@ def decode_filter(body: Mapping[str, Any]) -> Filter:
             if not isinstance(one, str | int | float) or isinstance(one, bool):
                 raise Invalid(f"filter.{name}", "must be a text, a number, or a list of them")
             pairs.append((name, str(one)))
-    return Filter(tuple(_conditions(_grouped(pairs))))
+    return RowFilter(tuple(_conditions(_grouped(pairs))))
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> Given:

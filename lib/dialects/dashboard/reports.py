@@ -8,9 +8,9 @@ from lib.dialects.dashboard.codec_report import encode_report
 from lib.dialects.dashboard.nothing import ORIGINS, TREE, nothing
 from lib.dialects.dashboard.params import Params
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.dashboard.history import Line
+from lib.domain.dashboard.history import TreeSelector
 from lib.domain.dashboard.origin import find_origins
-from lib.domain.dashboard.report import AGE_HOURS_MAX, PATH_CHARS_MAX, PATHS_MAX, RUNS_MAX, Asked, report
+from lib.domain.dashboard.report import AGE_HOURS_MAX, PATH_CHARS_MAX, PATHS_MAX, RUNS_MAX, ReportQuery, report
 from lib.domain.hub import Hub
 from lib.errors import Invalid
 from schemas.dashboard import report as schema
@@ -21,11 +21,11 @@ ORIGINS_INTERVAL_DAYS = 30
 def show_report(request: Request, hub: Hub) -> Reply:
     """GET /tree-report"""
     asked = Params(request)
-    line = Line(asked.required("git_url"), asked.required("git_branch"), asked.text("tree_name"), asked.origin)
+    line = TreeSelector(asked.required("git_url"), asked.required("git_branch"), asked.text("tree_name"), asked.origin)
     paths = asked.texts("path")
     if len(paths) > PATHS_MAX or any(len(path) > PATH_CHARS_MAX for path in paths):
         raise Invalid("path", f"at most {PATHS_MAX} patterns of {PATH_CHARS_MAX} characters")
-    wanted = Asked(
+    wanted = ReportQuery(
         line, tuple(paths),
         asked.number("group_size", 3, 1, RUNS_MAX),
         timedelta(hours=asked.number("min_age_in_hours", 0, 0, AGE_HOURS_MAX)),
@@ -33,13 +33,13 @@ def show_report(request: Request, hub: Hub) -> Reply:
     )  # fmt: skip
     if wanted.age_min > wanted.age_max:
         raise Invalid("min_age_in_hours", "must not be more than max_age_in_hours")
-    found = report(hub.board(), wanted, request.now)
+    found = report(hub.dashboard(), wanted, request.now)
     return nothing(TREE) if found is None else reply_json(encode_report(found, request.base_url))
 
 
 def show_origins(request: Request, hub: Hub) -> Reply:
     """GET /origins"""
-    board, begin = hub.board(), Params(request).interval(ORIGINS_INTERVAL_DAYS)
+    board, begin = hub.dashboard(), Params(request).interval(ORIGINS_INTERVAL_DAYS)
     found = {f"{kind}_origins": find_origins(board, f"{kind}s", begin) for kind in ("checkout", "test")}
     return reply_json(found) if any(found.values()) else nothing(ORIGINS)
 

@@ -9,9 +9,18 @@ from lib.dialects.dashboard.codec_summary import encode_summary, encode_tree_com
 from lib.dialects.dashboard.nothing import BUILDS, HISTORY, RESULTS, TREES, nothing
 from lib.dialects.dashboard.params import Params, check_window
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.dashboard.filter import Filter
-from lib.domain.dashboard.history import COMMITS_MAX, Commit, Line, commits, commits_of, count_each, history, line_of
-from lib.domain.dashboard.reader import Board, Rows
+from lib.domain.dashboard.filter import RowFilter
+from lib.domain.dashboard.history import (
+    COMMITS_MAX,
+    Commit,
+    TreeSelector,
+    commits,
+    commits_of,
+    count_each,
+    history,
+    line_of,
+)
+from lib.domain.dashboard.reader import DashboardReader, Rows
 from lib.domain.dashboard.summary import summarise
 from lib.domain.dashboard.tree import list_trees
 from lib.domain.hub import Hub
@@ -31,7 +40,7 @@ KINDS = {"builds": "build", "boots": "boot", "tests": "test"}
 def find_trees(request: Request, hub: Hub) -> Reply:
     """GET /tree"""
     asked = Params(request)
-    found = list_trees(hub.board(), asked.origin, asked.interval())
+    found = list_trees(hub.dashboard(), asked.origin, asked.interval())
     return reply_json([encode_tree(tree) for tree in found]) if found else nothing(TREES)
 
 
@@ -39,7 +48,7 @@ def show(what: str) -> Callable[[Request, Hub], Reply]:
     """The handler of GET /tree/{commit}/<what>"""
 
     def handle(request: Request, hub: Hub) -> Reply:
-        asked, board = Params(request), hub.board()
+        asked, board = Params(request), hub.dashboard()
         url, branch = asked.required("git_url"), asked.required("git_branch")
         checkouts = board.checkouts(request.params["commit"], url, branch, origin=asked.origin)
         return reply_of(what, board, checkouts, asked)
@@ -47,7 +56,7 @@ def show(what: str) -> Callable[[Request, Hub], Reply]:
     return handle
 
 
-def reply_of(what: str, board: Board, checkouts: Sequence[Fields], asked: Params) -> Reply:
+def reply_of(what: str, board: DashboardReader, checkouts: Sequence[Fields], asked: Params) -> Reply:
     """What there is of the checkouts of one commit: their summary, one of the lists, or everything."""
     chosen = asked.filter()
     rows = board.rows(checkouts, tests=what != "builds") if checkouts else Rows()
@@ -65,7 +74,7 @@ def reply_of(what: str, board: Board, checkouts: Sequence[Fields], asked: Params
     return reply_json(answer)
 
 
-def encode_lists(what: str, rows: Rows, chosen: Filter, *, whole: bool = False) -> Wire:
+def encode_lists(what: str, rows: Rows, chosen: RowFilter, *, whole: bool = False) -> Wire:
     """The rows that the filter takes, of one kind or (`full`) of all."""
     lists = {}
     for name, kind in KINDS.items():
@@ -77,13 +86,13 @@ def encode_lists(what: str, rows: Rows, chosen: Filter, *, whole: bool = False) 
 
 def find_commits(request: Request, hub: Hub) -> Reply:
     """GET /tree/{commit}/commits"""
-    asked, board = Params(request), hub.board()
+    asked, board = Params(request), hub.dashboard()
     url, branch = asked.text("git_url"), asked.text("git_branch")
     checkouts = board.checkouts(request.params["commit"], url, branch, origin=asked.origin)
-    return reply_history(board, checkouts, Line(url, branch, "", asked.origin), asked)
+    return reply_history(board, checkouts, TreeSelector(url, branch, "", asked.origin), asked)
 
 
-def reply_history(board: Board, checkouts: Sequence[Fields], line: Line, asked: Params) -> Reply:
+def reply_history(board: DashboardReader, checkouts: Sequence[Fields], line: TreeSelector, asked: Params) -> Reply:
     """The history of a tree up to a commit; of a given time, if there is one."""
     if not checkouts:
         return nothing(HISTORY)
@@ -99,13 +108,13 @@ def reply_history(board: Board, checkouts: Sequence[Fields], line: Line, asked: 
 
 def find_history(request: Request, hub: Hub) -> Reply:
     """GET /tree/commits-history"""
-    asked, board = Params(request), hub.board()
-    line = Line(asked.text("git_url"), asked.text("git_branch"), asked.text("tree_name"), asked.origin)
+    asked, board = Params(request), hub.dashboard()
+    line = TreeSelector(asked.text("git_url"), asked.text("git_branch"), asked.text("tree_name"), asked.origin)
     hashes = [commit for commit in asked.required("commit_hashes").split(",") if commit]
     return reply_commits(board, commits_of(board, hashes, line), asked)
 
 
-def reply_commits(board: Board, found: Sequence[Commit], asked: Params) -> Reply:
+def reply_commits(board: DashboardReader, found: Sequence[Commit], asked: Params) -> Reply:
     """Commits, counted."""
     if not found:
         return nothing(HISTORY)

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, TypeGuard
 
 from lib.dialects.kcidb.fault import ABSENT, FAULTS_MAX, Fault, Flaw, fault, flaws
-from lib.dialects.kcidb.normal import Convert, Wrong, converter, escape, keep, keep_checked
+from lib.dialects.kcidb.normal import Convert, Mistyped, converter, escape, keep, keep_checked
 from lib.domain.report.report import Fields
 from lib.errors import Malformed
 from schemas.kcidb.field import Kinds
@@ -59,10 +59,10 @@ def version_of(document: Any) -> tuple[int, int]:
     if stated == "1":  # kcidb.md 1.4
         return 1, 1
     if not isinstance(stated, dict) or not stated.keys() <= {"major", "minor"}:
-        raise Wrong
+        raise Mistyped
     major, minor = stated.get("major"), stated.get("minor", 0)
     if not _is_number(major) or not _is_number(minor) or (major, minor) not in versions():
-        raise Wrong
+        raise Mistyped
     return int(major), int(minor)
 
 
@@ -93,7 +93,7 @@ def _frame_flaws(document: Any) -> Iterator[Flaw]:
         return
     try:
         kinds: Kinds = versions()[version_of(document)]
-    except Wrong:
+    except Mistyped:
         yield _version_flaw(document)
         return
     count = sum(len(document[kind]) for kind in kinds if isinstance(document.get(kind), list))
@@ -130,7 +130,7 @@ def checked(document: Mapping[str, Any], version: tuple[int, int], is_careful: b
         for index, one in enumerate(document[kind]):
             try:
                 found.append((index, convert(one)))
-            except Wrong:
+            except Mistyped:
                 owner = id_of(one)
                 for flaw in flaws(versions()[version][kind], one, f"/{kind}/{index}"):
                     faults.add(flaw, owner)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from lib.dialects.wire import Request, decode_json_text, parse
 from lib.domain.account.access import Actor
 from lib.domain.notify.watch import Watch
-from lib.domain.readiness.inspection import Inspection, Line
+from lib.domain.readiness.inspection import Inspection, PurposeReadiness
 from lib.errors import Malformed
 from schemas.kcidb.ready import WatchIn
 
@@ -22,7 +22,7 @@ def encode_inspection(inspection: Inspection) -> Wire:
     return {"kind": key.kind, "id": key.id, **version, "purposes": [_encode_line(line) for line in inspection.lines]}
 
 
-def _encode_line(line: Line) -> Wire:
+def _encode_line(line: PurposeReadiness) -> Wire:
     outcome = line.outcome
     missing = [
         {"field": m.field, "what": m.what, **({} if m.settles_at is None else {"ready_at": m.settles_at})}

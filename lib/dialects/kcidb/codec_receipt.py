@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lib.dialects.kcidb import codec
-from lib.domain.ingest.intake import Foreseen, Receipt
+from lib.domain.ingest.intake import Preview, Receipt
 from lib.domain.ingest.sent import Sent
 from lib.domain.ingest.submission import FAILED, MERGED, PENDING, Submission, counts_of
 from lib.errors import Malformed
@@ -42,7 +42,7 @@ def encode_receipt(receipt: Receipt) -> Wire:
     return answer
 
 
-def encode_check(sent: Sent, foreseen: Sequence[Foreseen]) -> Wire:
+def encode_check(sent: Sent, foreseen: Sequence[Preview]) -> Wire:
     """The answer to a submission that was only looked at: its normal form, and what would change."""
     views: dict[str, list[Wire]] = {}
     for copy in sent.copies:
@@ -61,7 +61,7 @@ def encode_check(sent: Sent, foreseen: Sequence[Foreseen]) -> Wire:
     }
 
 
-def _change(foreseen: Foreseen) -> Wire:
+def _change(foreseen: Preview) -> Wire:
     key = foreseen.key
     named = {"kind": key.kind, "id": key.id} | ({} if key.version is None else {"version": key.version})
     return {**named, "is_new": foreseen.is_new, "fields": foreseen.fields}

@@ -15,7 +15,7 @@ from lib.dialects.wire import Headers, Reply
 from lib.domain.report.archive import Archive
 from lib.domain.report.family import Bodies
 from lib.domain.report.report import KINDS, Fields
-from lib.domain.report.view import Conflict, Cut, conflicts, union_misc
+from lib.domain.report.view import Cut, FieldConflict, conflicts, union_misc
 
 if TYPE_CHECKING:
     from lib.store.port import Body
@@ -61,7 +61,7 @@ def encode_conflicts(kind: str, body: Body) -> list[dict[str, Any]]:
     return [encode_conflict(conflict) for conflict in conflicts(kind, body)]
 
 
-def encode_conflict(conflict: Conflict) -> dict[str, Any]:
+def encode_conflict(conflict: FieldConflict) -> dict[str, Any]:
     """One of them. A value too long to be kept is told by its digest and its beginning."""
     losers = [loser._asdict() if isinstance(loser, Cut) else loser for loser in conflict.losers]
     return {**conflict._asdict(), "losers": losers}

@@ -9,7 +9,7 @@ from lib.dialects.kcidb.codec_report import encode_conflicts, encode_key
 from lib.dialects.kcidb.export import decode_span
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
-from lib.domain.report.export import Part
+from lib.domain.report.export import ExportPart
 from schemas.kcidb.query import CATEGORIES, ContestedPage
 
 LIMIT_DEFAULT = 50
@@ -27,7 +27,7 @@ def find(request: Request, hub: Hub) -> Reply:
     return reply_json({"items": encode_contested(part, category), "next": part.next})
 
 
-def encode_contested(part: Part, category: str | None) -> list[dict[str, Any]]:
+def encode_contested(part: ExportPart, category: str | None) -> list[dict[str, Any]]:
     """The reports of a part and their conflicts, those of one category or all."""
     items = []
     for body in part.bodies:

@@ -19,7 +19,7 @@ from lib.dialects.kcidb.codec_report import Form, encode_document, reply_pieces
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.domain.report.archive import Archive
-from lib.domain.report.export import Part, Span
+from lib.domain.report.export import ExportPart, Span
 from lib.domain.report.report import KINDS
 from lib.errors import Invalid
 from schemas.kcidb.query import CountOut, ExportPage
@@ -64,14 +64,14 @@ def decode_span(params: Params, *, is_conflicted: bool = False) -> Span:
     return Span(params.kinds(), params.text("origin"), params.instant("after"), params.instant("until"), is_conflicted)
 
 
-def encode_lines(archive: Archive, parts: Iterable[Part], form: Form) -> Iterator[bytes]:
+def encode_lines(archive: Archive, parts: Iterable[ExportPart], form: Form) -> Iterator[bytes]:
     """A document a line."""
     for part in parts:
         yield from encode_document(archive, {part.kind: part.bodies}, form)
         yield b"\n"
 
 
-def _page(archive: Archive, part: Part, form: Form) -> Iterator[bytes]:
+def _page(archive: Archive, part: ExportPart, form: Form) -> Iterator[bytes]:
     yield b'{"document":'
     yield from encode_document(archive, {part.kind: part.bodies} if part.bodies else {}, form)
     yield b',"next":%b}' % orjson.dumps(part.next)

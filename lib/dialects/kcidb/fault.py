@@ -14,7 +14,7 @@ from lib.dialects.kcidb.normal import (
     INTEGER_MIN,
     MATCHED_CHARS_MAX,
     Convert,
-    Wrong,
+    Mistyped,
     converter,
     escape,
     keep,
@@ -164,7 +164,7 @@ def _unkept(pointer: str, value: Any) -> Flaw:
 def _takes(convert: Convert, value: Any) -> bool:
     try:
         convert(value)
-    except Wrong:
+    except Mistyped:
         return False
     return True
 

@@ -26,7 +26,7 @@ MATCHED_CHARS_MAX = 2**20
 """Longest text that is held against a pattern or format. No report holds an object of a longer one."""
 
 
-class Wrong(Exception):
+class Mistyped(Exception):
     """A value is not of its type."""
 
 
@@ -50,14 +50,14 @@ def converter(type_: Type, free: Convert) -> Convert:
 def keep(value: Any) -> Any:
     """`misc` of a submission whose text shows that there is nothing in it to look for."""
     if type(value) is not dict:
-        raise Wrong
+        raise Mistyped
     return value
 
 
 def keep_checked(value: Any) -> Any:
     """`misc`, every value of it looked at."""
     if type(value) is not dict or not _is_kept(value):
-        raise Wrong
+        raise Mistyped
     return value
 
 
@@ -98,13 +98,13 @@ def escape(name: str) -> str:
 def _flag(value: Any) -> Any:
     if value is True or value is False:
         return value
-    raise Wrong
+    raise Mistyped
 
 
 def _number(value: Any) -> Any:
     if type(value) in (int, float) and is_storable(value):
         return value
-    raise Wrong
+    raise Mistyped
 
 
 def _whole(value: Any) -> Any:
@@ -112,7 +112,7 @@ def _whole(value: Any) -> Any:
         value = int(value)
     if type(value) is int and 0 <= value <= WHOLE_MAX:
         return value
-    raise Wrong
+    raise Mistyped
 
 
 def _text(type_: Text) -> Convert:
@@ -134,14 +134,14 @@ def _time(value: Any) -> Any:
             made = None
         if made is not None:
             return made
-    raise Wrong
+    raise Mistyped
 
 
 def _word(values: frozenset[str]) -> Convert:
     def convert(value: Any) -> Any:
         if type(value) is str and value in values:
             return value
-        raise Wrong
+        raise Mistyped
 
     return convert
 
@@ -149,14 +149,14 @@ def _word(values: frozenset[str]) -> Convert:
 def _free_text(value: Any) -> Any:
     if type(value) is str and "\0" not in value:
         return value
-    raise Wrong
+    raise Mistyped
 
 
 def _short_text(chars_max: int) -> Convert:
     def convert(value: Any) -> Any:
         if type(value) is str and len(value) <= chars_max and "\0" not in value:
             return value
-        raise Wrong
+        raise Mistyped
 
     return convert
 
@@ -177,7 +177,7 @@ def _matching(type_: Text) -> Convert:
             and (has_format is None or has_format(value))
         ):
             return value
-        raise Wrong
+        raise Mistyped
 
     return convert
 
@@ -186,7 +186,7 @@ def _list(item: Convert) -> Convert:
     def convert(value: Any) -> Any:
         if type(value) is list:
             return [item(one) for one in value]
-        raise Wrong
+        raise Mistyped
 
     return convert
 
@@ -197,16 +197,16 @@ def _struct(type_: Struct, free: Convert) -> Convert:
 
     def convert(value: Any) -> Any:
         if type(value) is not dict:
-            raise Wrong
+            raise Mistyped
         made = {}
         for name, item in value.items():
             field = fields.get(name)
             if field is None:
-                raise Wrong
+                raise Mistyped
             made[name] = field(item)
         for name in required:
             if name not in made:
-                raise Wrong
+                raise Mistyped
         return made
 
     return convert

@@ -16,19 +16,19 @@ PURPOSE_BYTES_MAX = 64 * 1024
 
 def list_purposes(request: Request, hub: Hub) -> Reply:
     """GET /purposes: as data, those of every hub first."""
-    catalog = hub.agenda.catalog(request.now)
+    catalog = hub.purposes.catalog(request.now)
     return reply_json({"purposes": [encode_purpose(purpose, catalog) for purpose in catalog.values()]})
 
 
 def define_purpose(request: Request, hub: Hub) -> Reply:
     """POST /purposes: a new one (201), or another form of one that was defined before (200)."""
-    purpose, is_new = hub.agenda.define(decode_any_json(request), request.now)
-    return reply_json(encode_purpose(purpose, hub.agenda.catalog(request.now)), 201 if is_new else 200)
+    purpose, is_new = hub.purposes.define(decode_any_json(request), request.now)
+    return reply_json(encode_purpose(purpose, hub.purposes.catalog(request.now)), 201 if is_new else 200)
 
 
 def drop_purpose(request: Request, hub: Hub) -> Reply:
     """DELETE /purposes/{name}"""
-    hub.agenda.drop(request.params["name"])
+    hub.purposes.drop(request.params["name"])
     return Reply(204)
 
 

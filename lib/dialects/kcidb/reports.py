@@ -40,7 +40,7 @@ NEWEST_MAX = 100
 """Issues of one query that name no version: each is looked for by itself."""
 
 
-class Kin(NamedTuple):
+class ReportRelatives(NamedTuple):
     """What is told beside a report; `next` is where the next page of its children begins."""
 
     parents: Lists | None
@@ -102,7 +102,7 @@ def _find(hub: Hub, kind: str, id: str, version: int | None) -> tuple[Key, Body]
     return key_of(kind, body["object"]), body
 
 
-def _kin(hub: Hub, key: Key, body: Body, params: Params) -> Kin:
+def _kin(hub: Hub, key: Key, body: Body, params: Params) -> ReportRelatives:
     """What `parents` and `children` ask for; `children` is a flag, or the kind of a page."""
     children: Bodies = {}
     kind, after = params.text("children"), None
@@ -116,10 +116,10 @@ def _kin(hub: Hub, key: Key, body: Body, params: Params) -> Kin:
         children = hub.families.children({key: body})
     parents = hub.families.parents({key: body} | children) if params.flag("parents") else None
     below = {str(kind): [], **lists_of(children)} if is_page else lists_of(children) if is_whole else None
-    return Kin(None if parents is None else lists_of(parents), below, after, is_page)
+    return ReportRelatives(None if parents is None else lists_of(parents), below, after, is_page)
 
 
-def _pieces(hub: Hub, told: dict[str, Any], kin: Kin, form: Form) -> Iterator[bytes]:
+def _pieces(hub: Hub, told: dict[str, Any], kin: ReportRelatives, form: Form) -> Iterator[bytes]:
     yield orjson.dumps(told)[:-1]
     for name, lists in (("parents", kin.parents), ("children", kin.children)):
         if lists is not None:

@@ -11,7 +11,7 @@ import orjson
 
 from lib.clock import read_instant, stamp
 from lib.dialects.kernelci.codec import Wire, encode_doc, keys_of, naive
-from lib.dialects.kernelci.codec_query import Field, Fields, Type, decode_count, decode_filters
+from lib.dialects.kernelci.codec_query import Fields, WireField, WireType, decode_count, decode_filters
 from lib.domain.event.event import BEEP, NODE_CHANNEL, TYPE_DEFAULT, envelope
 from lib.domain.event.subscription import FILTERS, Subscription
 from lib.domain.query.query import Filter, Query, regex
@@ -34,15 +34,15 @@ _DATA_FIELDS = ("kind", "state", "result", "op", "name", "group", "owner")
 
 EVENT_FIELDS = Fields(
     {
-        **{name: Field(f"data.{name}", Type.TEXT) for name in _DATA_FIELDS},
-        "node_id": Field("data.id", Type.TEXT),
-        "channel": Field("channel", Type.TEXT),
-        "sequence_id": Field("seq", Type.INT),
-        "timestamp": Field("at", Type.INSTANT),
-        "type": Field("type", Type.TEXT),
-        "source": Field("source", Type.TEXT),
-        "data": Field("data", Type.OPEN),
-        "attributes": Field("attributes", Type.OPEN),
+        **{name: WireField(f"data.{name}", WireType.TEXT) for name in _DATA_FIELDS},
+        "node_id": WireField("data.id", WireType.TEXT),
+        "channel": WireField("channel", WireType.TEXT),
+        "sequence_id": WireField("seq", WireType.INT),
+        "timestamp": WireField("at", WireType.INSTANT),
+        "type": WireField("type", WireType.TEXT),
+        "source": WireField("source", WireType.TEXT),
+        "data": WireField("data", WireType.OPEN),
+        "attributes": WireField("attributes", WireType.OPEN),
     },
     cuts_instants=False,
 )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lib.dialects.kernelci.codec import Wire, encode_doc, encode_stored
-from lib.dialects.kernelci.codec_query import NODE_FIELDS, Type, find_field
+from lib.dialects.kernelci.codec_query import NODE_FIELDS, WireType, find_field
 from lib.errors import Invalid
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def decode_fields(text: str | None) -> tuple[Path, ...] | None:
     paths = []
     for name in names:
         head = find_field("fields", name.partition(".")[0], NODE_FIELDS)
-        if "." in name and head.type not in (Type.OPEN, Type.URLS):
+        if "." in name and head.type not in (WireType.OPEN, WireType.URLS):
             raise Invalid("fields", f"{head.path} has no members")
         paths.append(tuple(find_field("fields", name, NODE_FIELDS).path.split(".")))
     return tuple(p for p in paths if not any(p[: len(q)] == q for q in paths if q != p))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
-from pydantic import Field as Rule
 from pydantic import TypeAdapter, ValidationError
+from pydantic import Field as Rule
 
 from lib.clock import read_instant, stamp, to_milliseconds
 from lib.dialects.wire import problems_of
@@ -36,7 +36,7 @@ OPERATORS = ("lt", "lte", "gt", "gte", "ne", "re", "in", "nin", "int")
 """`field__op`: order comparisons, not equal, regular expression, (not) one of a comma list, equal to an integer."""
 
 
-class Type(Enum):
+class WireType(Enum):
     """What a field of the wire holds, as far as queries care."""
 
     TEXT = "text"
@@ -49,50 +49,50 @@ class Type(Enum):
     URLS = "object of URLs"
 
 
-class Field(NamedTuple):
+class WireField(NamedTuple):
     """A field that a query may name: where it stands in the record, and its type."""
 
     path: str
-    type: Type
+    type: WireType
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
     """The fields of one collection. `has_null`: the value `null` means missing or null, not a text."""
 
-    by_name: Mapping[str, Field]
+    by_name: Mapping[str, WireField]
     has_null: bool = True
     cuts_instants: bool = True
 
 
-def _same(type: Type, *names: str) -> dict[str, Field]:
-    return {name: Field(name, type) for name in names}
+def _same(type: WireType, *names: str) -> dict[str, WireField]:
+    return {name: WireField(name, type) for name in names}
 
 
 NODE_FIELDS = Fields(
     {
-        **_same(Type.ID, "id", "parent"),
+        **_same(WireType.ID, "id", "parent"),
         # The name of the key in older replies.
-        "_id": Field("id", Type.ID),
-        **_same(Type.TEXT, "kind", "name", "group", "state", "result", "owner", "submitter", "treeid"),
-        **_same(Type.TEXTS, "path", "jobfilter", "platform_filter", "user_groups"),
-        **_same(Type.INSTANT, "created", "updated", "timeout", "holdoff"),
-        "processed_by_kcidb_bridge": Field("processed_by_kcidb_bridge", Type.BOOL),
-        "retry_counter": Field("retry_counter", Type.INT),
-        **_same(Type.OPEN, "data", "debug"),
-        "artifacts": Field("artifacts", Type.URLS),
+        "_id": WireField("id", WireType.ID),
+        **_same(WireType.TEXT, "kind", "name", "group", "state", "result", "owner", "submitter", "treeid"),
+        **_same(WireType.TEXTS, "path", "jobfilter", "platform_filter", "user_groups"),
+        **_same(WireType.INSTANT, "created", "updated", "timeout", "holdoff"),
+        "processed_by_kcidb_bridge": WireField("processed_by_kcidb_bridge", WireType.BOOL),
+        "retry_counter": WireField("retry_counter", WireType.INT),
+        **_same(WireType.OPEN, "data", "debug"),
+        "artifacts": WireField("artifacts", WireType.URLS),
     },
 )
 USER_FIELDS = Fields(
     {
-        "id": Field("id", Type.ID),
-        **_same(Type.TEXT, "username", "email"),
-        **_same(Type.BOOL, "is_active", "is_superuser", "is_verified"),
-        "groups": Field("groups", Type.OPEN),
+        "id": WireField("id", WireType.ID),
+        **_same(WireType.TEXT, "username", "email"),
+        **_same(WireType.BOOL, "is_active", "is_superuser", "is_verified"),
+        "groups": WireField("groups", WireType.OPEN),
     },
     has_null=False,
 )
-GROUP_FIELDS = Fields({"id": Field("id", Type.ID), "name": Field("name", Type.TEXT)}, has_null=False)
+GROUP_FIELDS = Fields({"id": WireField("id", WireType.ID), "name": WireField("name", WireType.TEXT)}, has_null=False)
 
 
 class Accepted(NamedTuple):
@@ -147,7 +147,7 @@ def decode_filter(key: str, value: str, fields: Fields) -> Filter:
         many = tuple(_decode(key, field.type, op, part, fields) for part in value.split(","))
         return Filter(field.path, cast(Operator, op), many)
     if op == "int":
-        if field.type not in (Type.INT, Type.OPEN):
+        if field.type not in (WireType.INT, WireType.OPEN):
             raise Invalid(key, f"{name} holds no integers")
         return Filter(field.path, "eq", _integer(key, value))
     if op in RANGES and fields.has_null and value == "null":
@@ -166,7 +166,7 @@ def _split(key: str) -> tuple[str, str]:
     return name, op
 
 
-def find_field(key: str, name: str, fields: Fields) -> Field:
+def find_field(key: str, name: str, fields: Fields) -> WireField:
     """The field a path names: a declared one, an element of a list, or anything inside an open object."""
     if key.startswith("$"):
         raise Invalid(_shown(key), "a key must not begin with $")
@@ -180,12 +180,12 @@ def find_field(key: str, name: str, fields: Fields) -> Field:
     if not rest:
         return field
     inner = _INNER.get(field.type)
-    if inner is None or (field.type is Type.TEXTS and not (rest.isascii() and rest.isdecimal())):
+    if inner is None or (field.type is WireType.TEXTS and not (rest.isascii() and rest.isdecimal())):
         raise Invalid(_shown(key), f"{head} has no members of that name")
-    return Field(f"{field.path}.{rest}", inner)
+    return WireField(f"{field.path}.{rest}", inner)
 
 
-_INNER = {Type.TEXTS: Type.TEXT, Type.OPEN: Type.OPEN, Type.URLS: Type.URLS}
+_INNER = {WireType.TEXTS: WireType.TEXT, WireType.OPEN: WireType.OPEN, WireType.URLS: WireType.URLS}
 
 
 def _shown(text: str) -> str:
@@ -195,7 +195,7 @@ def _shown(text: str) -> str:
 # Values
 
 
-def _decode(key: str, type: Type, op: str, value: str, fields: Fields) -> Any:
+def _decode(key: str, type: WireType, op: str, value: str, fields: Fields) -> Any:
     """A value as its field holds it."""
     if value == "null" and fields.has_null:
         return None
@@ -259,15 +259,15 @@ def _integer(key: str, value: str) -> int:
     return number
 
 
-_DECODERS: Mapping[Type, Callable[[str, str, str, Fields], Any]] = {
-    Type.TEXT: lambda key, op, value, fields: value,
-    Type.TEXTS: lambda key, op, value, fields: value,
-    Type.ID: _decode_id,
-    Type.INSTANT: _decode_instant,
-    Type.INT: lambda key, op, value, fields: _integer(key, value),
-    Type.BOOL: _decode_bool,
-    Type.OPEN: _decode_open,
-    Type.URLS: _decode_url,
+_DECODERS: Mapping[WireType, Callable[[str, str, str, Fields], Any]] = {
+    WireType.TEXT: lambda key, op, value, fields: value,
+    WireType.TEXTS: lambda key, op, value, fields: value,
+    WireType.ID: _decode_id,
+    WireType.INSTANT: _decode_instant,
+    WireType.INT: lambda key, op, value, fields: _integer(key, value),
+    WireType.BOOL: _decode_bool,
+    WireType.OPEN: _decode_open,
+    WireType.URLS: _decode_url,
 }
 
 

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field as Rule
 from pydantic import TypeAdapter, ValidationError
+from pydantic import Field as Rule
 
 from lib.clock import read_instant, stamp_milliseconds
 from lib.dialects.kernelci.codec import Wire, keys_of, naive
-from lib.dialects.kernelci.codec_query import Field, Fields, Type, decode_filters, decode_param
+from lib.dialects.kernelci.codec_query import Fields, WireField, WireType, decode_filters, decode_param
 from lib.dialects.kernelci.listing import LISTING_KEYS
 from lib.dialects.wire import problem
 from lib.domain.query.query import Filter, Operator
-from lib.domain.service.telemetry import EVENTS_AT_ONCE_MAX, Anomalies, Group, Tally
+from lib.domain.service.telemetry import EVENTS_AT_ONCE_MAX, Anomalies, Group, GroupTally
 from lib.errors import Invalid, Malformed, TooLarge
 from schemas.kernelci.telemetry import TelemetryIn, TelemetryOut
 
@@ -26,11 +26,11 @@ _TEXTS = (
 )  # fmt: skip
 TELEMETRY_FIELDS = Fields(
     {
-        **{name: Field(name, Type.TEXT) for name in _TEXTS},
-        "ts": Field("ts", Type.INSTANT),
-        "is_infra_error": Field("is_infra_error", Type.BOOL),
-        "retry": Field("retry", Type.INT),
-        "extra": Field("extra", Type.OPEN),
+        **{name: WireField(name, WireType.TEXT) for name in _TEXTS},
+        "ts": WireField("ts", WireType.INSTANT),
+        "is_infra_error": WireField("is_infra_error", WireType.BOOL),
+        "retry": WireField("retry", WireType.INT),
+        "extra": WireField("extra", WireType.OPEN),
     },
     has_null=False,
 )
@@ -40,7 +40,7 @@ GROUP_FIELDS = (
 )  # fmt: skip
 STAT_FIELDS = Fields(
     {
-        name: Field(name, Type.TEXT)
+        name: WireField(name, WireType.TEXT)
         for name in ("kind", "runtime", "device_type", "device_id", "job_name", "tree", "branch", "arch")
     },
     has_null=False,
@@ -123,12 +123,12 @@ def decode_stat_query(pairs: Iterable[tuple[str, str]]) -> StatQuery:
     return StatQuery(names, (*decode_filters(given.items(), STAT_FIELDS, STAT_KEYS), *_span(given)))
 
 
-def encode_stat(names: Sequence[str], group: Group, tally: Tally) -> Wire:
+def encode_stat(names: Sequence[str], group: Group, tally: GroupTally) -> Wire:
     """One group of a statistic."""
     return {**dict(zip(names, group, strict=True)), **_encode_counts(tally)}
 
 
-def _encode_counts(tally: Tally) -> Wire:
+def _encode_counts(tally: GroupTally) -> Wire:
     return {"total": tally.total, **tally.outcomes, "infra_error": tally.infra_error}
 
 
@@ -169,7 +169,7 @@ def encode_anomalies(query: AnomalyQuery, since: str, found: Anomalies) -> Wire:
     }
 
 
-def _encode_result(group: Group, tally: Tally) -> Wire:
+def _encode_result(group: Group, tally: GroupTally) -> Wire:
     runtime, device_type, *device = group
     return {
         "runtime": runtime,

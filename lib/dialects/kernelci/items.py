@@ -14,7 +14,7 @@ from schemas.kernelci.event import CloudEventRead, PushIn
 def push(request: Request, hub: Hub) -> Reply:
     """POST /push/{list}"""
     wanted = decode_body(request, PushIn)
-    hub.items.push(
+    hub.queues.push(
         request.params["list"], wanted.data, request.now,
         source=wanted.source, type=wanted.type, attributes=wanted.model_extra or {},
     )  # fmt: skip
@@ -39,14 +39,14 @@ def pop(request: Request, hub: Hub) -> Reply | Wait:
 
 
 def _look(hub: Hub, list: str, now: datetime) -> Reply | None:
-    taken = hub.items.pop(list, now)
+    taken = hub.queues.pop(list, now)
     if taken is None:
         return None
     key, event = taken
     reply = reply_json(event)
     # The item goes only once it was handed over; `on_sent` has the shell look whether the client is still there.
     reply.on_sent = lambda: None
-    reply.after = lambda: hub.items.settle(key)
+    reply.after = lambda: hub.queues.settle(key)
     return reply
 
 

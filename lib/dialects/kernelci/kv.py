@@ -13,19 +13,19 @@ BODY_BYTES_MAX = 6 * VALUE_BYTES_MAX + 64
 
 def read(request: Request, hub: Hub) -> Reply:
     """GET /kv/{namespace}/{key}: null for a key that is not there."""
-    return reply_json(hub.pairs.get(request.caller, *_place(request)))
+    return reply_json(hub.key_values.get(request.caller, *_place(request)))
 
 
 def write(request: Request, hub: Hub) -> Reply:
     """POST /kv/{namespace}/{key}: an empty text, null or no body removes it."""
-    hub.pairs.put(request.caller, *_place(request), decode_value(request), request.now)
+    hub.key_values.put(request.caller, *_place(request), decode_value(request), request.now)
     return reply_json("OK")
 
 
 def delete(request: Request, hub: Hub) -> Reply:
     """DELETE /kv/{namespace}/{key}: the same answer whether it was there or not."""
     namespace, key = _place(request)
-    hub.pairs.drop(request.caller, namespace, key, request.now)
+    hub.key_values.drop(request.caller, namespace, key, request.now)
     return reply_json(f"Key {key} of namespace {namespace} deleted")
 
 

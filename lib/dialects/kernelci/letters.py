@@ -19,27 +19,27 @@ def ask_verify(request: Request, hub: Hub) -> Reply:
     """POST /user/request-verify-token"""
     email = decode_body(request, AddressIn).email
     reply = reply_json(None, 202)
-    reply.after = lambda: hub.letters.ask_verify(email, request.now)
+    reply.after = lambda: hub.account_mail.ask_verify(email, request.now)
     return reply
 
 
 def verify(request: Request, hub: Hub) -> Reply:
     """POST /user/verify"""
-    return reply_json(encode_user(hub.letters.verify(decode_body(request, VerifyIn).token, request.now)))
+    return reply_json(encode_user(hub.account_mail.verify(decode_body(request, VerifyIn).token, request.now)))
 
 
 def ask_reset(request: Request, hub: Hub) -> Reply:
     """POST /user/forgot-password"""
     email = decode_body(request, AddressIn).email
     reply = reply_json(None, 202)
-    reply.after = lambda: hub.letters.ask_reset(email, request.now)
+    reply.after = lambda: hub.account_mail.ask_reset(email, request.now)
     return reply
 
 
 def reset(request: Request, hub: Hub) -> Reply:
     """POST /user/reset-password"""
     wanted = decode_body(request, ResetIn)
-    hub.letters.reset(wanted.token, wanted.password, request.now)
+    hub.account_mail.reset(wanted.token, wanted.password, request.now)
     return reply_json(None)
 
 

@@ -23,7 +23,7 @@ from lib.dialects.kernelci.codec_query import (
 from lib.dialects.wire import Headers, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.domain.query.query import Filter, Query
-from lib.domain.query.search import Found
+from lib.domain.query.search import ResultPage
 from lib.errors import Invalid, TooCostly
 from schemas.kernelci.body import NodeOut, NodePage
 
@@ -63,7 +63,7 @@ def find(request: Request, hub: Hub) -> Reply:
 class _Source(NamedTuple):
     """What is listed: nodes, in the order of a view, or reports shown as nodes."""
 
-    page: Callable[[Query], Found]
+    page: Callable[[Query], ResultPage]
     count: Callable[[tuple[Filter, ...]], int]
     is_reports: bool
 

@@ -31,7 +31,7 @@ class Group(NamedTuple):
     name: str
 
 
-class Vouched(NamedTuple):
+class FederatedLogin(NamedTuple):
     """A user whom another authority vouches for, and what it grants beside what the record says."""
 
     id: str
@@ -85,7 +85,7 @@ class Accounts:
     auth: Auth
     search: Searcher
     ids: Ids
-    vouch: Callable[[str, datetime], Vouched | None] = lambda token, now: None
+    vouch: Callable[[str, datetime], FederatedLogin | None] = lambda token, now: None
     """Tells the users of another authority by their tokens."""
     _known: dict[str, tuple[datetime, Actor | None]] = field(default_factory=dict)
 

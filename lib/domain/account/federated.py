@@ -11,9 +11,9 @@ import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lib.auth.port import Visitor, Visitors
+from lib.auth.port import FederatedUser, FederatedVerifier
 from lib.clock import stamp
-from lib.domain.account.account import User, Vouched, to_body, unique_key
+from lib.domain.account.account import FederatedLogin, User, to_body, unique_key
 from lib.errors import Exists
 from lib.ids import Ids
 from lib.store.port import Store, Tx
@@ -24,24 +24,24 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Guests:
+class FederatedUsers:
     """Tells visitors by their tokens, and which user of ours each is."""
 
     store: Store
     ids: Ids
-    visitors: Visitors
+    visitors: FederatedVerifier
     _known: dict[str, str] = field(default_factory=dict)
 
-    def vouch(self, token: str, now: datetime) -> Vouched | None:
+    def vouch(self, token: str, now: datetime) -> FederatedLogin | None:
         """Who the token stands for, and what the authority grants; None for a token not in force, and for a visitor
         whose username or address another user has or had. Raises Unavailable."""
         visitor = self.visitors.check(token, now)
         if visitor is None:
             return None
         id = self._id_of(visitor, now)
-        return None if id is None else Vouched(id, visitor.groups, visitor.is_superuser)
+        return None if id is None else FederatedLogin(id, visitor.groups, visitor.is_superuser)
 
-    def _id_of(self, visitor: Visitor, now: datetime) -> str | None:
+    def _id_of(self, visitor: FederatedUser, now: datetime) -> str | None:
         link = unique_key("visitor", f"{visitor.authority}:{visitor.subject}")
         id = self._known.get(link)
         if id is None:
@@ -56,7 +56,7 @@ class Guests:
             self._known[link] = id
         return id
 
-    def _provide(self, visitor: Visitor, link: str, now: datetime) -> str | None:
+    def _provide(self, visitor: FederatedUser, link: str, now: datetime) -> str | None:
         """Make the visitor's record; gives its id, or None when one of its names is taken."""
         user = User(
             id=self.ids.record(now), username=visitor.username, email=visitor.email, hashed_password="",

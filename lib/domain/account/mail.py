@@ -35,7 +35,7 @@ _RESET = (
 
 
 @dataclass(slots=True)
-class Letters:
+class AccountMail:
     """Ask for a token, use one. `post` None: no mail is written; an administrator hands tokens out."""
 
     accounts: Accounts

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lib.domain.bridge.projection import TEST_KINDS, UNFINISHED, Finish, Told, project_node
+from lib.domain.bridge.projection import TEST_KINDS, UNFINISHED, FinishTimes, Projected, project_node
 from lib.domain.node.node import Node, from_body
 from lib.domain.report.report import COLLECTION, Key
 from lib.store.port import IN_VALUES_MAX, Doc, Scan, Store, Tx, Where
@@ -35,7 +35,7 @@ class Batch:
     """Their own reports, as they were before anything else was looked up."""
     parents: set[str] = field(default_factory=set)
     """Those of the nodes that have children."""
-    finishes: dict[str, Finish] = field(default_factory=dict)
+    finishes: dict[str, FinishTimes] = field(default_factory=dict)
 
     def key(self, node: Node) -> Key | None:
         """The key of a node's own report."""
@@ -45,7 +45,7 @@ class Batch:
         """The nodes above one, the root first."""
         return [self.above[id] for id in node.ancestors if id in self.above]
 
-    def told(self, node: Node) -> list[Told]:
+    def told(self, node: Node) -> list[Projected]:
         """What a node of the batch tells."""
         finish = self.finishes.get(node.id, UNFINISHED)
         return project_node(node, self.line(node), self.origin, finish, has_children=node.id in self.parents)
@@ -106,7 +106,7 @@ def _parents(store: Store, ids: Sequence[str]) -> set[str]:
     return parents
 
 
-def _finish(store: Store, checkout: Node) -> Finish:
+def _finish(store: Store, checkout: Node) -> FinishTimes:
     """When the last build and the last test below a checkout were done, as far as they are."""
     ended = (checkout.finished_at or checkout.updated) if checkout.state == "done" else None
     builds_at = tests_at = None
@@ -114,7 +114,7 @@ def _finish(store: Store, checkout: Node) -> Finish:
         builds_at = max(_finished(store, checkout, "kbuild", BUILDS_READ_MAX), default=ended)
     if ended is not None and builds_at is not None and not _has_pending(store, checkout, TEST_KINDS):
         tests_at = max((ended, *_finished(store, checkout, "job", JOBS_READ_MAX)))
-    return Finish(builds_at, tests_at)
+    return FinishTimes(builds_at, tests_at)
 
 
 def _has_pending(store: Store, checkout: Node, kinds: tuple[str, ...]) -> bool:

@@ -31,7 +31,7 @@ _PATCH = re.compile(r"patch([0-9]*)")
 _LOG = re.compile(r"(?:.*_)?log\Z")
 
 
-class Told(NamedTuple):
+class Projected(NamedTuple):
     """One object that a node tells of. `teller` is the node whose object it is: the checkout of a made-up build."""
 
     kind: str
@@ -39,39 +39,39 @@ class Told(NamedTuple):
     teller: Node
 
 
-class Finish(NamedTuple):
+class FinishTimes(NamedTuple):
     """When the last build and the last test below a checkout were done; None while one is not, or may still come."""
 
     builds_at: datetime | None = None
     tests_at: datetime | None = None
 
 
-UNFINISHED = Finish()
+UNFINISHED = FinishTimes()
 
 
 def project_node(
-    node: Node, line: Sequence[Node], origin: str, finish: Finish = UNFINISHED, *, has_children: bool = False
-) -> list[Told]:
+    node: Node, line: Sequence[Node], origin: str, finish: FinishTimes = UNFINISHED, *, has_children: bool = False
+) -> list[Projected]:
     """The objects of a node; `line` are the nodes above it, the root first. Nothing for one that has no place in KCIDB:
     a regression, a build without a checkout, a test without either, a suite, which is told of by its tests."""
     if node.kind == "checkout":
-        return [Told("checkouts", project_checkout(node, origin, finish), node)]
+        return [Projected("checkouts", project_checkout(node, origin, finish), node)]
     checkout = next((above for above in reversed(line) if above.kind == "checkout"), None)
     if node.kind == "kbuild":
-        return [] if checkout is None else [Told("builds", project_build(node, checkout, origin), node)]
+        return [] if checkout is None else [Projected("builds", project_build(node, checkout, origin), node)]
     if node.kind not in TEST_KINDS or (has_children and node.kind != "job"):
         return []
     at = next((n for n in range(len(line) - 1, -1, -1) if line[n].kind in ("kbuild", "checkout")), None)
     if at is None:
         return []
     stem, run = line[at], line[at + 1 :]
-    made_up = [] if stem.kind == "kbuild" else [Told("builds", project_made_up(stem, node, run, origin), stem)]
+    made_up = [] if stem.kind == "kbuild" else [Projected("builds", project_made_up(stem, node, run, origin), stem)]
     build_id = made_up[0].fields["id"] if made_up else f"{origin}:{stem.id}"
     test = project_test(node, run, origin, build_id, is_built=not made_up)
-    return [] if test is None else [*made_up, Told("tests", test, node)]
+    return [] if test is None else [*made_up, Projected("tests", test, node)]
 
 
-def project_checkout(node: Node, origin: str, finish: Finish) -> Fields:
+def project_checkout(node: Node, origin: str, finish: FinishTimes) -> Fields:
     """The checkout of a checkout node."""
     revision, data = revision_of(node), data_of(node)
     artifacts = node.artifacts or {}

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from lib.domain.bridge.batch import Batch, read_batch
-from lib.domain.bridge.write import Change, Overtaken, compare, fold, news_of, write
+from lib.domain.bridge.write import Overtaken, ProjectedChange, compare, fold, news_of, write
 from lib.domain.event.backlog import PAGE_NODES, Backlog, task
 from lib.domain.event.event import NODE_CHANNEL, News
 from lib.domain.event.ledger import Ledger
@@ -36,7 +36,7 @@ TRIES_MAX = 4
 CURSOR = "projection"
 
 
-class Heard(NamedTuple):
+class NodeChanges(NamedTuple):
     """What the log told of the nodes of a batch: which were created just now, and of which all nodes below are to be
     projected anyway."""
 
@@ -133,7 +133,7 @@ class Projector:
                 trees[id] = event.key
         for id, key in trees.items():
             self._put(key, id, now)
-        heard = Heard(frozenset(created), frozenset(trees))
+        heard = NodeChanges(frozenset(created), frozenset(trees))
         return self.tell(self.store.load_many("node", list(told)), now, heard)
 
     def _put(self, key: str, root: str, now: datetime) -> None:
@@ -145,7 +145,9 @@ class Projector:
 
         self.store.transact(work)
 
-    def tell(self, docs: Sequence[Doc | None], now: datetime, heard: Heard | None = None, touches: bool = True) -> int:
+    def tell(
+        self, docs: Sequence[Doc | None], now: datetime, heard: NodeChanges | None = None, touches: bool = True
+    ) -> int:
         """Project nodes and, with `touches`, others that change with them; gives how many reports changed. Who goes
         through all nodes heard nothing: what is below them is not followed."""
         changed, touched = 0, set()
@@ -160,7 +162,7 @@ class Projector:
     def _read(self, ids: Sequence[str]) -> Batch:
         return read_batch(self.store, self.store.load_many("node", ids), self.origin)
 
-    def _tell(self, batch: Batch, now: datetime, heard: Heard | None) -> int:
+    def _tell(self, batch: Batch, now: datetime, heard: NodeChanges | None) -> int:
         """Project one batch. What cannot be told, or the store would not take, is left out, and in nobody's way."""
         silent = heard
         for _ in range(TRIES_MAX):
@@ -180,13 +182,13 @@ class Projector:
                 return sum(self._tell(self._read([node.id]), now, heard) for node in batch.nodes)
         return 0
 
-    def _put_silent(self, batch: Batch, now: datetime, heard: Heard) -> None:
+    def _put_silent(self, batch: Batch, now: datetime, heard: NodeChanges) -> None:
         """Put into the backlog what is below suites: no report of their own shows what they pass on."""
         for node in batch.nodes:
             if node.id in batch.parents and node.id not in heard.created | heard.whole and not batch.told(node):
                 self._put(self.ids.event(), node.id, now)
 
-    def _write(self, batch: Batch, changes: Sequence[Change], now: datetime, heard: Heard | None) -> int:
+    def _write(self, batch: Batch, changes: Sequence[ProjectedChange], now: datetime, heard: NodeChanges | None) -> int:
         """Write what changed, with its events and what it puts into the backlog, as one."""
         if not changes:
             return 0
@@ -203,7 +205,7 @@ class Projector:
         return self.ledger.write(now, work)
 
 
-def _is_followed(batch: Batch, change: Change, heard: Heard) -> bool:
+def _is_followed(batch: Batch, change: ProjectedChange, heard: NodeChanges) -> bool:
     """Whether there may be tests below that were told already, and are not told anew anyway."""
     id, is_first = change.node.id, change.doc is None and change.node.id in heard.created
     return change.node.kind == "checkout" or (id in batch.parents and id not in heard.whole and not is_first)

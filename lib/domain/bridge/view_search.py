@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from lib.domain.bridge.view import ID_DIGITS, NODE_KIND, REVISION, SUBMITTER, Family, view_of
 from lib.domain.query.query import Filter, Query, matches
-from lib.domain.query.search import Found
+from lib.domain.query.search import ResultPage
 from lib.domain.report.link import LINKS
 from lib.domain.report.report import COLLECTION, KINDS, Fields, Key, is_projected_only
 from lib.errors import Invalid, TooCostly
@@ -58,7 +58,7 @@ class Views:
                 return self._shown(kind, [doc])[0]
         return None
 
-    def page(self, query: Query) -> Found:
+    def page(self, query: Query) -> ResultPage:
         """The views of a page. Raises TooCostly past the cap, Invalid for a cursor of another list."""
         want = self.docs_max if query.limit is None else query.limit
         found: list[Doc] = []
@@ -69,8 +69,8 @@ class Views:
                 continue
             found.append(doc)
             if len(found) == want:
-                return Found(found, encode_cursor(kind, doc.key))
-        return Found(found, None)
+                return ResultPage(found, encode_cursor(kind, doc.key))
+        return ResultPage(found, None)
 
     def count(self, filters: tuple[Filter, ...]) -> int:
         """How many views meet the filters, exactly. Raises TooCostly past the cap."""

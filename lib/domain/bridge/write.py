@@ -19,7 +19,7 @@ from lib.domain.ingest import merger
 from lib.domain.node.node import Node
 from lib.domain.report.canonical import canonical, digest
 from lib.domain.report.report import COLLECTION, Key, key_of
-from lib.domain.report.stated import Told, split, unite
+from lib.domain.report.stated import NodeStatement, split, unite
 from lib.store.port import Body, Doc, Store, Tx
 
 RANK = 1
@@ -29,17 +29,17 @@ class Overtaken(Exception):
     """A node, or its report, changed since it was read."""
 
 
-class Change(NamedTuple):
+class ProjectedChange(NamedTuple):
     """A report that is not what a node tells. `told` None: the node tells of it no longer."""
 
     node: Node
     key: Key
-    told: Told | None
+    told: NodeStatement | None
     doc: Doc | None
     passes_on: bool
 
 
-def compare(store: Store, batch: Batch) -> list[Change]:
+def compare(store: Store, batch: Batch) -> list[ProjectedChange]:
     """What is to be written so that the reports are true to a batch."""
     wanted = _wanted(batch)
     found = {**load_reports(store, [key for key in wanted if key not in batch.reports]), **batch.reports}
@@ -49,29 +49,29 @@ def compare(store: Store, batch: Batch) -> list[Change]:
         before = None if doc is None else split(doc.body)[1]
         if _is_same(before, told):
             continue
-        changes.append(Change(node, key, told, doc, _passes_on(key.kind, before, told)))
+        changes.append(ProjectedChange(node, key, told, doc, _passes_on(key.kind, before, told)))
     return changes
 
 
-def _wanted(batch: Batch) -> dict[Key, tuple[Node, Told | None]]:
+def _wanted(batch: Batch) -> dict[Key, tuple[Node, NodeStatement | None]]:
     """Of each report that the nodes of a batch tell of, or might have told of before, what is told now."""
-    wanted: dict[Key, tuple[Node, Told | None]] = {}
+    wanted: dict[Key, tuple[Node, NodeStatement | None]] = {}
     for node in batch.nodes:
         if (key := batch.key(node)) is not None:
             wanted[key] = (node, None)
         for kind, fields, teller in batch.told(node):
-            told = Told(RANK, teller.id, fields, stamp(teller.received_at))
+            told = NodeStatement(RANK, teller.id, fields, stamp(teller.received_at))
             wanted[key_of(kind, fields)] = (node, told)
     return wanted
 
 
-def _is_same(before: Told | None, told: Told | None) -> bool:
+def _is_same(before: NodeStatement | None, told: NodeStatement | None) -> bool:
     if before is None or told is None:
         return before is told
     return (before.id, before.rev) == (told.id, told.rev) and canonical(before.fields) == canonical(told.fields)
 
 
-def _passes_on(kind: str, before: Told | None, told: Told | None) -> bool:
+def _passes_on(kind: str, before: NodeStatement | None, told: NodeStatement | None) -> bool:
     """Whether what is told of the nodes below changes with it."""
     old, new = ({} if one is None else one.fields for one in (before, told))
     if kind == "checkouts":
@@ -79,7 +79,7 @@ def _passes_on(kind: str, before: Told | None, told: Told | None) -> bool:
     return kind == "tests" and passes_on(old, new)
 
 
-def write(tx: Tx, batch: Batch, changes: Sequence[Change], now: datetime) -> list[merger.Change]:
+def write(tx: Tx, batch: Batch, changes: Sequence[ProjectedChange], now: datetime) -> list[merger.ViewChange]:
     """Write changes, if their nodes stand as they were read; gives what is to be told of them. Raises Overtaken, and
     the store Exists for a report that another one made meanwhile."""
     revs = batch.revs(change.node for change in changes)
@@ -113,7 +113,7 @@ def fold(store: Store, batch: Batch) -> None:
     store.transact(work)
 
 
-def _retell(change: Change, body: Body | None) -> Body | None:
+def _retell(change: ProjectedChange, body: Body | None) -> Body | None:
     """The report with what the node tells now; None when nobody tells of it any more."""
     base = None if body is None else split(body)[0]
     return None if base is None and change.told is None else unite(change.key.kind, base, change.told)
@@ -129,12 +129,12 @@ def _store(tx: Tx, key: Key, doc: Doc | None, body: Body | None, at: str) -> Non
         tx.save(collection, key.store_key, {**body, "changed_at": at})
 
 
-def _told(key: Key, body: Body | None, *, is_new: bool) -> merger.Change:
+def _told(key: Key, body: Body | None, *, is_new: bool) -> merger.ViewChange:
     """What an event tells of a report that changed; without a digest it is gone."""
-    return merger.Change(key, key.store_key, "" if body is None else digest(body["object"]), is_new)
+    return merger.ViewChange(key, key.store_key, "" if body is None else digest(body["object"]), is_new)
 
 
-def news_of(key: str, changes: Sequence[Change], told: Sequence[merger.Change], source: str) -> list[News]:
+def news_of(key: str, changes: Sequence[ProjectedChange], told: Sequence[merger.ViewChange], source: str) -> list[News]:
     """One event of all that changed; it names the node when it was one only. `key` is its own: what a node told once,
     it may tell again."""
     ids = {change.node.id for change in changes}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lib.domain.dashboard.reader import Rows
 from lib.domain.dashboard.row import BuildRow, Row
-from lib.domain.dashboard.tally import Tally
+from lib.domain.dashboard.tally import StatusTally
 
 Identity = tuple[str, ...]
 """Configuration, architecture, compiler; of a test, its path and platform too."""
@@ -21,10 +21,10 @@ _EVIDENCE = {"FAIL": 2, "PASS": 1}
 
 
 @dataclass(slots=True)
-class Side:
+class CommitResults:
     """One commit's results of a kind."""
 
-    tally: Tally = field(default_factory=Tally)
+    tally: StatusTally = field(default_factory=StatusTally)
     statuses: dict[Identity, str] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
@@ -40,8 +40,8 @@ class Side:
 class Pair:
     """The results of a kind at both commits."""
 
-    a: Side = field(default_factory=Side)
-    b: Side = field(default_factory=Side)
+    a: CommitResults = field(default_factory=CommitResults)
+    b: CommitResults = field(default_factory=CommitResults)
 
     @property
     def identities(self) -> list[Identity]:
@@ -58,7 +58,7 @@ class Pair:
 
 
 @dataclass(slots=True)
-class Comparison:
+class CommitComparison:
     """Two commits, by kind of result."""
 
     builds: Pair = field(default_factory=Pair)
@@ -85,9 +85,9 @@ def changes(before: str | None, after: str | None) -> Iterable[str]:
         yield "fixed" if before == "FAIL" else "newPass"
 
 
-def compare(a: Rows, b: Rows) -> Comparison:
+def compare(a: Rows, b: Rows) -> CommitComparison:
     """Two commits' results."""
-    found = Comparison()
+    found = CommitComparison()
     pairs = {"build": found.builds, "boot": found.boots, "test": found.tests}
     for name, rows in (("a", a), ("b", b)):
         for row in rows:

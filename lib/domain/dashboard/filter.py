@@ -26,7 +26,7 @@ ALL = ("build", "boot", "test")
 Value = str | float | None | tuple[str, int | None]
 
 
-class Field(NamedTuple):
+class RowField(NamedTuple):
     """A field to filter by: the kinds of row it speaks of, and its values in one."""
 
     kinds: tuple[str, ...]
@@ -47,11 +47,11 @@ def _issues(row: Row) -> Sequence[tuple[str, int | None]]:
     return ((UNCATEGORIZED, None),) if row.status == "FAIL" else ()
 
 
-def _each(name: str, kinds: Iterable[str], *rest: Any, **more: Any) -> dict[str, Field]:
-    return {f"{kind}.{name}": Field((kind,), *rest, **more) for kind in kinds}
+def _each(name: str, kinds: Iterable[str], *rest: Any, **more: Any) -> dict[str, RowField]:
+    return {f"{kind}.{name}": RowField((kind,), *rest, **more) for kind in kinds}
 
 
-FIELDS: Mapping[str, Field] = {
+FIELDS: Mapping[str, RowField] = {
     **_each("status", ALL, lambda row: (row.status,)),
     **_each("origin", ALL, lambda row: (row.view["origin"],)),
     **_each("duration", ALL, _duration, is_number=True),
@@ -59,12 +59,12 @@ FIELDS: Mapping[str, Field] = {
     **_each("lab", ALL, lambda row: (row.lab,)),
     **_each("platform", ("boot", "test"), lambda row: (row.platform,)),
     **_each("path", ("boot", "test"), lambda row: (row.path,), default="like"),
-    "test.hardware": Field(("boot", "test"), lambda row: (row.platform, *row.compatibles)),
-    "duration": Field(ALL, _duration, is_number=True),
-    "config_name": Field(ALL, lambda row: (row.config,)),
-    "compiler": Field(ALL, lambda row: (row.compiler,)),
-    "architecture": Field(ALL, lambda row: (row.architecture,)),
-    "origin": Field(ALL, lambda row: (row.view["origin"],)),
+    "test.hardware": RowField(("boot", "test"), lambda row: (row.platform, *row.compatibles)),
+    "duration": RowField(ALL, _duration, is_number=True),
+    "config_name": RowField(ALL, lambda row: (row.config,)),
+    "compiler": RowField(ALL, lambda row: (row.compiler,)),
+    "architecture": RowField(ALL, lambda row: (row.architecture,)),
+    "origin": RowField(ALL, lambda row: (row.view["origin"],)),
 }
 
 ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -86,7 +86,7 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class RowFilter:
     """Which rows are asked for. `needs_issues` says that rows must be linked first."""
 
     conditions: tuple[Condition, ...] = ()
@@ -128,7 +128,7 @@ def condition(name: str, operator: str, texts: Iterable[str]) -> Condition:
     return Condition(name, operator, tuple(_value(path, spec, text) for text in texts))
 
 
-def _value(path: str, spec: Field, text: str) -> Value:
+def _value(path: str, spec: RowField, text: str) -> Value:
     if spec.is_number:
         try:
             return float(text)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lib.domain.dashboard.reader import Board, Rows, same, since, until
+from lib.domain.dashboard.reader import DashboardReader, Rows, same, since, until
 from lib.domain.dashboard.row import UNKNOWN, BuildRow, TestRow, in_order
-from lib.domain.dashboard.tree import Counts, TreeKey, heads, tree_of
+from lib.domain.dashboard.tree import CheckoutCounts, TreeKey, heads, tree_of
 from lib.domain.report.report import Fields
 from lib.store.port import Where
 
@@ -38,28 +38,28 @@ class Hardware:
 
     platform: str
     compatibles: dict[str, None] = field(default_factory=dict)
-    counts: Counts = field(default_factory=Counts)
+    counts: CheckoutCounts = field(default_factory=CheckoutCounts)
 
 
 @dataclass(slots=True)
-class HardwareTree:
+class TreeOnHardware:
     """A tree that ran on some hardware: its newest checkout there, and the commit that is shown, if any."""
 
     head: Fields
     commit: str | None
-    counts: Counts = field(default_factory=Counts)
+    counts: CheckoutCounts = field(default_factory=CheckoutCounts)
 
 
 @dataclass(slots=True)
-class Bench:
+class HardwareResults:
     """What ran on one piece of hardware: its trees, the rows of their shown commits, and what it is compatible with."""
 
-    trees: list[HardwareTree]
+    trees: list[TreeOnHardware]
     rows: Rows
     compatibles: list[str]
 
 
-def tests_on(board: Board, name: str, window: Window) -> list[TestRow]:
+def tests_on(board: DashboardReader, name: str, window: Window) -> list[TestRow]:
     """The tests on a platform of this name, or on one that is compatible with it."""
     found = {}
     for where in (same("platform", name), Where("compatible", "contains", same("", name).value)):
@@ -69,15 +69,15 @@ def tests_on(board: Board, name: str, window: Window) -> list[TestRow]:
     return [row for row in rows if row.checkout and (row.platform == name or name in row.compatibles)]
 
 
-def bench(tests: Sequence[TestRow], selected: Mapping[str, str]) -> Bench:
+def bench(tests: Sequence[TestRow], selected: Mapping[str, str]) -> HardwareResults:
     """What is shown of tests on one piece of hardware. `selected` names commits (or HEAD) by a tree's place in the list
     of trees, in digits; empty, it means the newest of every tree."""
     newest = heads(row.checkout for row in tests)
-    shown: dict[TreeKey, HardwareTree] = {}
+    shown: dict[TreeKey, TreeOnHardware] = {}
     for place, key in enumerate(sorted(newest)):
         head = newest[key]
         commit = selected.get(str(place)) if selected else HEAD
-        shown[key] = HardwareTree(head, head.get("git_commit_hash", "") if commit == HEAD else commit)
+        shown[key] = TreeOnHardware(head, head.get("git_commit_hash", "") if commit == HEAD else commit)
     kept = []
     for row in tests:
         tree = shown[tree_of(row.checkout)]
@@ -89,10 +89,10 @@ def bench(tests: Sequence[TestRow], selected: Mapping[str, str]) -> Bench:
     for row in kept:
         _count_test(shown[tree_of(row.checkout)].counts, row)
     compatibles = sorted({name for row in tests for name in row.compatibles})
-    return Bench(list(shown.values()), rows, compatibles)
+    return HardwareResults(list(shown.values()), rows, compatibles)
 
 
-def list_hardware(board: Board, window: Window, commits: frozenset[str] = frozenset()) -> list[Hardware]:
+def list_hardware(board: DashboardReader, window: Window, commits: frozenset[str] = frozenset()) -> list[Hardware]:
     """All hardware that tests of an origin ran on, by platform. With `commits`, what ran of those; else, of the newest
     of each tree there."""
     views = (_lean(body["object"]) for body in board.find("tests", *window.conditions, order="start_time"))
@@ -143,7 +143,7 @@ def _hardware(name: str, rows: Sequence[TestRow]) -> Hardware:
     return found
 
 
-def _count_test(counts: Counts, row: TestRow) -> None:
+def _count_test(counts: CheckoutCounts, row: TestRow) -> None:
     (counts.boots if row.kind == "boot" else counts.tests)[row.status] += 1
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 
-from lib.domain.dashboard.filter import Filter
-from lib.domain.dashboard.reader import Board, same, since, until
+from lib.domain.dashboard.filter import RowFilter
+from lib.domain.dashboard.reader import DashboardReader, same, since, until
 from lib.domain.dashboard.row import TestRow
-from lib.domain.dashboard.tree import Counts
+from lib.domain.dashboard.tree import CheckoutCounts
 from lib.domain.report.report import Fields
 from lib.errors import TooCostly
 from lib.store.port import Where
@@ -31,7 +31,7 @@ class Commit:
     """A commit by its checkouts in one tree, and what was found there."""
 
     checkouts: list[Fields]
-    counts: Counts = field(default_factory=Counts)
+    counts: CheckoutCounts = field(default_factory=CheckoutCounts)
 
     @property
     def newest(self) -> Fields:
@@ -43,7 +43,7 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TreeSelector:
     """Which commits belong together: those of one repository, branch, tree and origin; "" leaves one out."""
 
     url: str = ""
@@ -65,14 +65,18 @@ class Line:
         )  # fmt: skip
 
 
-def line_of(checkout: Fields) -> Line:
+def line_of(checkout: Fields) -> TreeSelector:
     """The line a checkout belongs to, whatever its tree is called."""
     get = checkout.get
-    return Line(get("git_repository_url", ""), get("git_repository_branch", ""), "", checkout["origin"])
+    return TreeSelector(get("git_repository_url", ""), get("git_repository_branch", ""), "", checkout["origin"])
 
 
 def commits(
-    board: Board, line: Line, begin: datetime | None = None, end: datetime | str | None = None, most: int = COMMITS_MAX
+    board: DashboardReader,
+    line: TreeSelector,
+    begin: datetime | None = None,
+    end: datetime | str | None = None,
+    most: int = COMMITS_MAX,
 ) -> list[Commit]:
     """The newest commits of a line that were checked out in a time, newest first."""
     where = line.conditions()
@@ -92,7 +96,7 @@ def commits(
     return [Commit(views) for views in found.values()]
 
 
-def commits_of(board: Board, hashes: Iterable[str], line: Line) -> list[Commit]:
+def commits_of(board: DashboardReader, hashes: Iterable[str], line: TreeSelector) -> list[Commit]:
     """These commits of a line, as far as they are there, newest first. Raises TooCostly past COMMITS_MAX."""
     wanted = list(dict.fromkeys(hashes))
     if len(wanted) > COMMITS_MAX:
@@ -101,7 +105,7 @@ def commits_of(board: Board, hashes: Iterable[str], line: Line) -> list[Commit]:
     return sorted(map(Commit, filter(None, found)), key=lambda c: c.earliest_start or "", reverse=True)
 
 
-def history(board: Board, checkouts: Sequence[Fields], line: Line) -> list[Commit]:
+def history(board: DashboardReader, checkouts: Sequence[Fields], line: TreeSelector) -> list[Commit]:
     """A commit and those before it on its line, newest first."""
     here = Commit(list(checkouts))
     starts = [view["start_time"] for view in checkouts if "start_time" in view]
@@ -112,7 +116,7 @@ def history(board: Board, checkouts: Sequence[Fields], line: Line) -> list[Commi
     return [here, *(c for c in before if c.newest.get("git_commit_hash") != commit)][:COMMITS_SHOWN]
 
 
-def count_each(board: Board, found: Sequence[Commit], chosen: Filter, kinds: frozenset[str]) -> None:
+def count_each(board: DashboardReader, found: Sequence[Commit], chosen: RowFilter, kinds: frozenset[str]) -> None:
     """Count what hangs from each commit, of these kinds, as far as the filter takes it."""
     of = {view["id"]: commit for commit in found for view in commit.checkouts}
     rows = board.rows([view for commit in found for view in commit.checkouts], tests=bool(kinds - {"build"}))
@@ -125,16 +129,16 @@ def count_each(board: Board, found: Sequence[Commit], chosen: Filter, kinds: fro
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class RunSelector:
     """Which runs of a test belong together."""
 
     path: str
-    line: Line
+    line: TreeSelector
     config: str
     platform: str = ""
 
 
-def runs(board: Board, course: Course, end: datetime | None, most: int) -> list[TestRow]:
+def runs(board: DashboardReader, course: RunSelector, end: datetime | None, most: int) -> list[TestRow]:
     """The newest runs of a test, newest first."""
     where = [same("path", course.path)]
     if course.platform:
@@ -153,7 +157,7 @@ def runs(board: Board, course: Course, end: datetime | None, most: int) -> list[
     return (found + _on(course, board.hang(batch)))[:most]
 
 
-def _on(course: Course, rows: Iterable[TestRow]) -> list[TestRow]:
+def _on(course: RunSelector, rows: Iterable[TestRow]) -> list[TestRow]:
     return [
         row
         for row in rows

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import islice
 
 from lib.clock import stamp
-from lib.domain.dashboard.reader import Board, same
+from lib.domain.dashboard.reader import DashboardReader, same
 from lib.domain.dashboard.row import IssueKey
 from lib.domain.report.archive import KEYS_AT_ONCE
 from lib.domain.report.report import Fields, Key
@@ -35,7 +35,7 @@ class Sighting:
 
 
 @dataclass(slots=True)
-class Spread:
+class Occurrences:
     """Where an issue was seen: first, last, and in which trees (name, branch) by version."""
 
     first: Sighting | None
@@ -60,7 +60,7 @@ class IssueFilter:
         return not self.categories or not self.categories.isdisjoint(issue.get("categories", ()))
 
 
-def list_issues(board: Board, begin: datetime, end: datetime) -> list[Body]:
+def list_issues(board: DashboardReader, begin: datetime, end: datetime) -> list[Body]:
     """The issues that changed in a time, each by the body of its newest version; newest change first."""
     where = Where("changed_at", ">=", stamp(begin)), Where("changed_at", "<=", stamp(end))
     ids = [body["object"]["id"] for body in board.find("issues", *where, order="changed_at")]
@@ -68,7 +68,7 @@ def list_issues(board: Board, begin: datetime, end: datetime) -> list[Body]:
     return sorted(found, key=lambda body: (body["changed_at"], body["object"]["id"]), reverse=True)
 
 
-def newest_versions(board: Board, ids: Iterable[str]) -> dict[str, Body]:
+def newest_versions(board: DashboardReader, ids: Iterable[str]) -> dict[str, Body]:
     """The body of the newest version of each of these issues, as far as there is one."""
     wanted = list(dict.fromkeys(ids))
     found: dict[str, Body] = {}
@@ -82,14 +82,14 @@ def newest_versions(board: Board, ids: Iterable[str]) -> dict[str, Body]:
     return found
 
 
-def load_issue(board: Board, id: str, version: int | None) -> Body | None:
+def load_issue(board: DashboardReader, id: str, version: int | None) -> Body | None:
     """An issue of this version, or of the newest; None when there is none."""
     if version is None:
         return newest_versions(board, (id,)).get(id)
     return board.archive.load(Key("issues", id, version))
 
 
-def first_sighting(board: Board, id: str, order: str = "first_received") -> Sighting | None:
+def first_sighting(board: DashboardReader, id: str, order: str = "first_received") -> Sighting | None:
     """Where an issue was seen first (by `order`, last), among the checkouts that are known. What was heard of at one
     time is ordered by when it was checked out."""
     incidents = board.find("incidents", same("issue_id", id), order=order, page=LOOKED_AT_ONCE)
@@ -108,9 +108,9 @@ def _when(sighting: Sighting) -> tuple[str, str, str]:
     return sighting.heard_at, sighting.checkout.get("start_time", ""), sighting.checkout["id"]
 
 
-def spread(board: Board, id: str) -> Spread:
+def spread(board: DashboardReader, id: str) -> Occurrences:
     """Where an issue was seen; its trees as far as its newest INCIDENTS_MAX incidents tell."""
-    found = Spread(first_sighting(board, id), first_sighting(board, id, "-first_received"))
+    found = Occurrences(first_sighting(board, id), first_sighting(board, id, "-first_received"))
     incidents = board.find("incidents", same("issue_id", id), order="-first_received")
     some = [body for body in islice(incidents, INCIDENTS_MAX) if _shows(body["object"], id)]
     for sighting in _place(board, some):
@@ -126,7 +126,7 @@ def marks_of(trees: Iterable[tuple[str, str]]) -> list[str]:
     return sorted(found | {"stable" for name in names if name.startswith("stable")})
 
 
-def targets(board: Board, key: IssueKey, name: str) -> list[str]:
+def targets(board: DashboardReader, key: IssueKey, name: str) -> list[str]:
     """The builds (`build_id`) or tests (`test_id`) that a version of an issue was seen in."""
     found = board.find("incidents", same("issue_id", key[0]))
     views = (body["object"] for body in found if _shows(body["object"], *key))
@@ -140,7 +140,7 @@ def _shows(incident: Fields, id: str, version: int | None = None) -> bool:
     return version is None or incident["issue_version"] == version
 
 
-def _place(board: Board, incidents: Sequence[Body]) -> list[Sighting]:
+def _place(board: DashboardReader, incidents: Sequence[Body]) -> list[Sighting]:
     """Incidents at their checkouts, as far as those are known."""
     views = [body["object"] for body in incidents]
     tests = board.views("tests", (view["test_id"] for view in views if "test_id" in view))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from lib.domain.dashboard.reader import Board, same, since
+from lib.domain.dashboard.reader import DashboardReader, same, since
 from lib.store.port import Where
 
 ORIGINS_MAX = 1000
 """Most origins that are named."""
 
 
-def find_origins(board: Board, kind: str, begin: datetime) -> list[str]:
+def find_origins(board: DashboardReader, kind: str, begin: datetime) -> list[str]:
     """The origins of checkouts or tests that started since then, by name.
 
     The index is read from one origin to the next, and of each its first result in that time: two documents an origin,

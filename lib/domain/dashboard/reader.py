@@ -34,7 +34,7 @@ class Rows:
 
 
 @dataclass(slots=True)
-class Board:
+class DashboardReader:
     """Reads until it has read `docs_max` documents; past them it raises TooCostly. One an answer."""
 
     archive: Archive

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from lib.domain.dashboard.history import Line, commits, trend
+from lib.domain.dashboard.history import TreeSelector, commits, trend
 from lib.domain.dashboard.issue import Sighting, first_sighting
 from lib.domain.dashboard.like import sql_like
-from lib.domain.dashboard.reader import Board, Rows, instant_text
+from lib.domain.dashboard.reader import DashboardReader, Rows, instant_text
 from lib.domain.dashboard.row import IssueKey, Row, TestRow
-from lib.domain.dashboard.tally import Tally
+from lib.domain.dashboard.tally import StatusTally
 from lib.domain.report.report import Fields
 
 AGE_HOURS_MAX = 720
@@ -29,11 +29,11 @@ Course = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReportQuery:
     """Which report: of the newest checkout between two ages, with histories of `runs` runs of the tests whose paths are
     like one of `paths` (empty: all)."""
 
-    line: Line
+    line: TreeSelector
     paths: tuple[str, ...] = ()
     runs: int = 3
     age_min: timedelta = timedelta(0)
@@ -41,7 +41,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SeenIssue:
     """An issue seen in a result of the checkout."""
 
     key: IssueKey
@@ -51,18 +51,18 @@ class Known:
 
 
 @dataclass(slots=True)
-class TreeReport:
+class CheckoutReport:
     """A checkout, counted; tests whose histories changed, newest run first; and issues, by kind of result."""
 
     checkout: Fields
-    builds: Tally = field(default_factory=Tally)
-    boots: Tally = field(default_factory=Tally)
-    tests: Tally = field(default_factory=Tally)
+    builds: StatusTally = field(default_factory=StatusTally)
+    boots: StatusTally = field(default_factory=StatusTally)
+    tests: StatusTally = field(default_factory=StatusTally)
     trends: dict[str, dict[Course, list[TestRow]]] = field(default_factory=dict)
-    issues: dict[str, list[Known]] = field(default_factory=dict)
+    issues: dict[str, list[SeenIssue]] = field(default_factory=dict)
 
 
-def report(board: Board, asked: Asked, now: datetime) -> TreeReport | None:
+def report(board: DashboardReader, asked: ReportQuery, now: datetime) -> CheckoutReport | None:
     """The report of a tree; None when it has no checkout of that age."""
     found = commits(board, asked.line, now - asked.age_max, now)
     limit = instant_text(now - asked.age_min)
@@ -73,7 +73,7 @@ def report(board: Board, asked: Asked, now: datetime) -> TreeReport | None:
     before = [v for commit in found for v in commit.checkouts if v["start_time"] <= head["start_time"]]
     rows = board.rows(before)
     here = Rows([b for b in rows.builds if b.checkout is head], [t for t in rows.tests if t.checkout is head])
-    made = TreeReport(head)
+    made = CheckoutReport(head)
     for row in here:
         {"build": made.builds, "boot": made.boots, "test": made.tests}[row.kind][row.status] += 1
     made.trends = trends(rows.tests, asked)
@@ -81,7 +81,7 @@ def report(board: Board, asked: Asked, now: datetime) -> TreeReport | None:
     return made
 
 
-def trends(tests: Sequence[TestRow], asked: Asked) -> dict[str, dict[Course, list[TestRow]]]:
+def trends(tests: Sequence[TestRow], asked: ReportQuery) -> dict[str, dict[Course, list[TestRow]]]:
     """The tests whose last runs differ, by what became of them (`regression`, `fixed`, `unstable`)."""
     likes = [sql_like(path) for path in asked.paths]
     courses: dict[Course, list[TestRow]] = {}
@@ -103,7 +103,7 @@ def _course(row: TestRow) -> Course:
     return row.platform, row.config, f"{row.architecture}/{row.compiler}", row.path
 
 
-def _issues(board: Board, rows: Rows) -> dict[str, list[Known]]:
+def _issues(board: DashboardReader, rows: Rows) -> dict[str, list[SeenIssue]]:
     """The issues seen in rows, each once, at the first of them."""
     board.link(rows)
     seen: dict[str, dict[IssueKey, Row]] = {"build": {}, "boot": {}, "test": {}}
@@ -115,7 +115,9 @@ def _issues(board: Board, rows: Rows) -> dict[str, list[Known]]:
     views = board.issues(keys)
     firsts = {id: first_sighting(board, id) for id in {id for id, _ in keys}}
     return {
-        kind: [Known(key, row, views.get(key, {}), firsts[key[0]]) for key, row in sorted(some.items(), key=_by_key)]
+        kind: [
+            SeenIssue(key, row, views.get(key, {}), firsts[key[0]]) for key, row in sorted(some.items(), key=_by_key)
+        ]
         for kind, some in seen.items()
     }
 

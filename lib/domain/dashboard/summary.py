@@ -8,24 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from lib.domain.dashboard.filter import Filter
+from lib.domain.dashboard.filter import RowFilter
 from lib.domain.dashboard.reader import Rows
 from lib.domain.dashboard.row import UNKNOWN, BuildRow, IssueKey, Row, TestRow, text_of
-from lib.domain.dashboard.tally import Tallies, Tally, count
+from lib.domain.dashboard.tally import StatusTally, Tallies, count
 
 UNEXPLAINED = "unknown error"
 """Why a test failed that gives no reason."""
 
 
 @dataclass(slots=True)
-class Part:
+class ResultSummary:
     """The builds, the boots or the tests of a summary. `unknown_issues` are failures without an issue."""
 
-    status: Tally = field(default_factory=Tally)
+    status: StatusTally = field(default_factory=StatusTally)
     origins: Tallies = field(default_factory=dict)
     configs: Tallies = field(default_factory=dict)
     labs: Tallies = field(default_factory=dict)
-    issues: dict[IssueKey, Tally] = field(default_factory=dict)
+    issues: dict[IssueKey, StatusTally] = field(default_factory=dict)
     unknown_issues: int = 0
 
     def add(self, row: Row) -> None:
@@ -36,31 +36,31 @@ class Part:
         count(self.configs, row.config, status)
         count(self.labs, row.lab, status)
         for key in row.issues:
-            self.issues.setdefault(key, Tally())[status] += 1
+            self.issues.setdefault(key, StatusTally())[status] += 1
         if status == "FAIL" and not row.issues:
             self.unknown_issues += 1
 
 
 @dataclass(slots=True)
-class BuildPart(Part):
+class BuildPart(ResultSummary):
     """The builds of a summary, and the compilers of each architecture."""
 
     architectures: Tallies = field(default_factory=dict)
     compilers: dict[str, set[str]] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
-        Part.add(self, row)
+        ResultSummary.add(self, row)
         count(self.architectures, row.architecture, row.status)
         self.compilers.setdefault(row.architecture, set()).add(row.compiler)
 
 
 @dataclass(slots=True)
-class TestPart(Part):
+class TestPart(ResultSummary):
     """The boots or the tests of a summary. `architectures` are by architecture and compiler."""
 
     __test__ = False
 
-    architectures: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    architectures: dict[tuple[str, str], StatusTally] = field(default_factory=dict)
     platforms: Tallies = field(default_factory=dict)
     compatibles: Tallies = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
@@ -68,9 +68,9 @@ class TestPart(Part):
 
     def add(self, row: Row) -> None:
         assert isinstance(row, TestRow)
-        Part.add(self, row)
+        ResultSummary.add(self, row)
         status = row.status
-        self.architectures.setdefault((row.architecture, row.compiler), Tally())[status] += 1
+        self.architectures.setdefault((row.architecture, row.compiler), StatusTally())[status] += 1
         count(self.platforms, row.platform, status)
         for compatible in row.compatibles:
             count(self.compatibles, compatible, status)
@@ -81,7 +81,7 @@ class TestPart(Part):
 
 
 @dataclass(slots=True)
-class Options:
+class FilterOptions:
     """What the builds, boots or tests may be filtered by."""
 
     issues: set[IssueKey] = field(default_factory=set)
@@ -108,9 +108,9 @@ class Summary:
     builds: BuildPart = field(default_factory=BuildPart)
     boots: TestPart = field(default_factory=TestPart)
     tests: TestPart = field(default_factory=TestPart)
-    build_options: Options = field(default_factory=Options)
-    boot_options: Options = field(default_factory=Options)
-    test_options: Options = field(default_factory=Options)
+    build_options: FilterOptions = field(default_factory=FilterOptions)
+    boot_options: FilterOptions = field(default_factory=FilterOptions)
+    test_options: FilterOptions = field(default_factory=FilterOptions)
     hardware: set[str] = field(default_factory=set)
     configs: set[str] = field(default_factory=set)
     architectures: set[str] = field(default_factory=set)
@@ -122,10 +122,10 @@ class Summary:
         return {key for part in (self.builds, self.boots, self.tests) for key in part.issues}
 
 
-def summarise(rows: Rows, chosen: Filter) -> Summary:
+def summarise(rows: Rows, chosen: RowFilter) -> Summary:
     """The summary of linked rows."""
     summary = Summary()
-    parts: dict[str, tuple[Part, Options]] = {
+    parts: dict[str, tuple[ResultSummary, FilterOptions]] = {
         "build": (summary.builds, summary.build_options),
         "boot": (summary.boots, summary.boot_options),
         "test": (summary.tests, summary.test_options),

@@ -11,7 +11,7 @@ STATUSES = ("PASS", "FAIL", "ERROR", "SKIP", "MISS", "DONE", NONE)
 _ZEROS = dict.fromkeys(STATUSES, 0)
 
 
-class Tally(dict[str, int]):
+class StatusTally(dict[str, int]):
     """Status → number of results, every status named."""
 
     __slots__ = ()
@@ -39,7 +39,7 @@ class Tally(dict[str, int]):
         return self.total - self.passed - self.failed
 
 
-Tallies = dict[str, Tally]
+Tallies = dict[str, StatusTally]
 """Tallies by the value of some field."""
 
 
@@ -47,5 +47,5 @@ def count(tallies: Tallies, key: str, status: str) -> None:
     """One more result of this status under a key."""
     tally = tallies.get(key)
     if tally is None:
-        tally = tallies[key] = Tally()
+        tally = tallies[key] = StatusTally()
     tally[status] += 1

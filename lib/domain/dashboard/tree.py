@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from lib.domain.dashboard.reader import Board, same, since
+from lib.domain.dashboard.reader import DashboardReader, same, since
 from lib.domain.dashboard.row import is_boot, is_dummy
-from lib.domain.dashboard.tally import NONE, Tally
+from lib.domain.dashboard.tally import NONE, StatusTally
 from lib.domain.report.report import Fields
 from lib.store.port import Where
 
@@ -17,12 +17,12 @@ TreeKey = tuple[str, str, str, str]
 
 
 @dataclass(slots=True)
-class Counts:
+class CheckoutCounts:
     """Results by kind."""
 
-    builds: Tally = field(default_factory=Tally)
-    boots: Tally = field(default_factory=Tally)
-    tests: Tally = field(default_factory=Tally)
+    builds: StatusTally = field(default_factory=StatusTally)
+    boots: StatusTally = field(default_factory=StatusTally)
+    tests: StatusTally = field(default_factory=StatusTally)
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Tree:
     """A tree by its newest checkout, and what was found there."""
 
     checkout: Fields
-    counts: Counts = field(default_factory=Counts)
+    counts: CheckoutCounts = field(default_factory=CheckoutCounts)
 
 
 def tree_of(checkout: Fields) -> TreeKey:
@@ -59,23 +59,23 @@ def _age(checkout: Fields) -> tuple[str, str]:
     return checkout.get("start_time", ""), checkout["id"]
 
 
-def list_trees(board: Board, origin: str, begin: datetime) -> list[Tree]:
+def list_trees(board: DashboardReader, origin: str, begin: datetime) -> list[Tree]:
     """The trees of an origin that were checked out since then, newest first, each counted at its newest checkout."""
     newest = sorted(heads(list_checkouts(board, origin, begin)).values(), key=_age, reverse=True)
     counts = count_at(board, newest)
     return [Tree(view, counts[view["id"]]) for view in newest]
 
 
-def list_checkouts(board: Board, origin: str, begin: datetime) -> list[Fields]:
+def list_checkouts(board: DashboardReader, origin: str, begin: datetime) -> list[Fields]:
     """The checkouts of an origin since then, newest first."""
     recent = board.find("checkouts", same("origin", origin), since(begin), order="-start_time")
     return [body["object"] for body in recent if body["object"]["origin"] == origin]
 
 
-def count_at(board: Board, checkouts: Sequence[Fields]) -> dict[str, Counts]:
+def count_at(board: DashboardReader, checkouts: Sequence[Fields]) -> dict[str, CheckoutCounts]:
     """What hangs from each of these checkouts, counted as it is read: checkout id → counts."""
-    counts = {view["id"]: Counts() for view in checkouts}
-    builds: dict[str, Counts] = {}
+    counts = {view["id"]: CheckoutCounts() for view in checkouts}
+    builds: dict[str, CheckoutCounts] = {}
     for body in board.children("builds", "checkout_id", counts):
         view = body["object"]
         under = builds[view["id"]] = counts[view["checkout_id"]]
@@ -88,7 +88,7 @@ def count_at(board: Board, checkouts: Sequence[Fields]) -> dict[str, Counts]:
     return counts
 
 
-def newest(board: Board, tree: str, branch: str, origin: str) -> Fields | None:
+def newest(board: DashboardReader, tree: str, branch: str, origin: str) -> Fields | None:
     """The newest checkout of a tree's branch."""
     for body in board.find("checkouts", *_named(tree, branch, origin), order="-start_time", page=1):
         if tree_of(body["object"])[::2] == (tree, branch):

@@ -24,7 +24,7 @@ def task(now: datetime, nodes: Sequence[str] = (), below: str | None = None, *, 
     return {"at": stamp(now), "nodes": list(nodes), "below": below, "all": all, "after": None}
 
 
-class Page(NamedTuple):
+class BacklogPage(NamedTuple):
     """The next nodes of a task, and the task as it is once they are done; None when that was all."""
 
     docs: Sequence[Doc | None]
@@ -61,13 +61,13 @@ class Backlog:
         below = body["below"]
         return below is not None and self.store.load("manifest", below) is not None
 
-    def _page(self, body: Body) -> Page:
+    def _page(self, body: Body) -> BacklogPage:
         if body["nodes"]:
             rest = {**body, "nodes": []} if body["below"] is not None or body["all"] else None
-            return Page(self.store.load_many("node", body["nodes"]), rest)
+            return BacklogPage(self.store.load_many("node", body["nodes"]), rest)
         where = () if body["all"] else (Where("ancestors", "contains", body["below"]),)
         found = self.store.find("node", Scan(where, "received_at", PAGE_NODES, body["after"]))
-        return Page(found.docs, None if found.next is None else {**body, "after": found.next})
+        return BacklogPage(found.docs, None if found.next is None else {**body, "after": found.next})
 
     def _note(self, doc: Doc, done: Body, rest: Body | None) -> None:
         """Note that a page is done, unless another process is further on."""

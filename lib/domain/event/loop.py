@@ -21,7 +21,7 @@ REST_S = 0.02
 
 
 @dataclass(slots=True)
-class Patrol:
+class BackgroundLoop:
     """Runs `run` whenever this process wrote to the channel, and now and then. Safe to run twice and in parallel."""
 
     run: Callable[[datetime], int]

@@ -18,7 +18,7 @@ from lib.domain.account.access import Actor, may_submit
 from lib.domain.event.event import News
 from lib.domain.event.ledger import Ledger
 from lib.domain.ingest import submission as rules
-from lib.domain.ingest.merger import Merger, Outcome, load_reports, make_piece, news_of
+from lib.domain.ingest.merger import MergeOutcome, Merger, load_reports, make_piece, news_of
 from lib.domain.ingest.sent import Copy, Document, Sent
 from lib.domain.ingest.size import check_sizes, size_of
 from lib.domain.ingest.submission import FAILED, MERGED, PARTS, PENDING, SUBMISSIONS, Submission
@@ -62,7 +62,7 @@ class Receipt(NamedTuple):
     warnings: Sequence[str] = ()
 
 
-class Foreseen(NamedTuple):
+class Preview(NamedTuple):
     """What a submission would make of a report: `fields` name what its view gains or changes, and the values before
     and after."""
 
@@ -144,7 +144,7 @@ class Intake:
                 log.error("submission %s is left to the sweep: %r", submission.id, error)
         return Receipt(submission, is_duplicate, sent.warnings)
 
-    def foresee(self, sent: Sent, now: datetime) -> list[Foreseen]:
+    def foresee(self, sent: Sent, now: datetime) -> list[Preview]:
         """What would change if the submission were made now; reads, and writes nothing."""
         piece, at = make_piece(sent.copies), stamp(now)
         before = {key: None if doc is None else doc.body for key, doc in load_reports(self.store, piece).items()}
@@ -153,7 +153,7 @@ class Intake:
             after[item.store_key] = absorb(item.key.kind, after[item.store_key], item.fields, sent.id, at)
         keys = {item.store_key: item.key for item in piece.items}
         return [
-            Foreseen(keys[k], old is None, _differences(old["object"] if old else {}, new["object"]))
+            Preview(keys[k], old is None, _differences(old["object"] if old else {}, new["object"]))
             for k, new in after.items()
             if new is not None and ((old := before[k]) is None or not is_same(old["object"], new["object"]))
         ]
@@ -318,7 +318,7 @@ class Intake:
                 return wanted[:n]
         return wanted
 
-    def _news(self, record: Submission, outcome: Outcome, at: int) -> list[News]:
+    def _news(self, record: Submission, outcome: MergeOutcome, at: int) -> list[News]:
         if not outcome.changes:
             return []
         data = {"submission": record.id, "origins": record.origins}

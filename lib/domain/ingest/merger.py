@@ -22,7 +22,7 @@ EXCERPT = "excerpt"
 EXCERPTS_KNOWN_MAX = 50_000
 
 
-class Item(NamedTuple):
+class PreparedCopy(NamedTuple):
     """A copy made ready: its report's key in the store, and its fields, a long excerpt lifted out of them."""
 
     key: Key
@@ -33,11 +33,11 @@ class Item(NamedTuple):
 class Piece(NamedTuple):
     """Copies that are merged in one transaction, and the excerpts they share: digest → text."""
 
-    items: tuple[Item, ...]
+    items: tuple[PreparedCopy, ...]
     excerpts: dict[str, str]
 
 
-class Change(NamedTuple):
+class ViewChange(NamedTuple):
     """A report whose view is new or another than before."""
 
     key: Key
@@ -47,14 +47,14 @@ class Change(NamedTuple):
 
 
 @dataclass(slots=True)
-class Outcome:
+class MergeOutcome:
     """What a piece made of its reports."""
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
     conflicts: int = 0
-    changes: list[Change] = field(default_factory=list)
+    changes: list[ViewChange] = field(default_factory=list)
 
     def counts(self) -> dict[str, int]:
         return {name: getattr(self, name) for name in ("new", "changed", "unchanged", "conflicts")}
@@ -67,7 +67,7 @@ def make_piece(copies: Iterable[Copy]) -> Piece:
         lifted, text = lift(fields)
         if text is not None:
             excerpts[lifted["log_excerpt"]["sha256"]] = text
-        items.append(Item(key, key.store_key, lifted))
+        items.append(PreparedCopy(key, key.store_key, lifted))
     return Piece(tuple(items), excerpts)
 
 
@@ -77,14 +77,14 @@ class Merger:
 
     known: dict[str, None] = field(default_factory=dict)
 
-    def merge(self, tx: Tx, piece: Piece, source: str, received_at: str, changed_at: str) -> Outcome:
+    def merge(self, tx: Tx, piece: Piece, source: str, received_at: str, changed_at: str) -> MergeOutcome:
         """Join a piece of the submission `source` into the reports; the transaction has written nothing yet."""
         reports, missing = self._read(tx, piece)
-        joined: dict[str, tuple[Item, Body | None]] = {}
+        joined: dict[str, tuple[PreparedCopy, Body | None]] = {}
         for item in piece.items:
             body = joined[item.store_key][1] if item.store_key in joined else _body(reports[item.store_key])
             joined[item.store_key] = (item, absorb(item.key.kind, body, item.fields, source, received_at))
-        outcome = Outcome()
+        outcome = MergeOutcome()
         for store_key, (item, body) in joined.items():
             assert body is not None
             self._write(tx, item, reports[store_key], body, changed_at, outcome)
@@ -106,7 +106,7 @@ class Merger:
         return reports, [excerpt for excerpt, doc in zip(asked, stored, strict=True) if doc is None]
 
     @staticmethod
-    def _write(tx: Tx, item: Item, doc: Doc | None, body: Body, changed_at: str, outcome: Outcome) -> None:
+    def _write(tx: Tx, item: PreparedCopy, doc: Doc | None, body: Body, changed_at: str, outcome: MergeOutcome) -> None:
         """Write a report if it changed, and note what became of it."""
         collection = COLLECTION[item.key.kind]
         outcome.conflicts += "conflicted" in body
@@ -121,7 +121,7 @@ class Merger:
             tx.save(collection, item.store_key, {**body, "changed_at": changed_at})
             if is_same(body["object"], doc.body["object"]):
                 return
-        change = Change(item.key, item.store_key, digest(body["object"]), doc is None)
+        change = ViewChange(item.key, item.store_key, digest(body["object"]), doc is None)
         outcome.changes.append(change)
 
 
@@ -137,7 +137,9 @@ def load_reports(reader: Store | Tx, piece: Piece) -> dict[str, Doc | None]:
     return reports
 
 
-def news_of(source: str, data: dict[str, Any], changes: Sequence[Change], *, owner: str | None, origin: str) -> News:
+def news_of(
+    source: str, data: dict[str, Any], changes: Sequence[ViewChange], *, owner: str | None, origin: str
+) -> News:
     """What to tell of a merged piece: which views are new or others. Its id says what it tells, so that it is the same
     if it is told twice. `origin` is the URL that the hub's events come from."""
     whole = hashlib.sha256(source.encode())
@@ -148,7 +150,7 @@ def news_of(source: str, data: dict[str, Any], changes: Sequence[Change], *, own
     return News(MERGED_CHANNEL, whole.hexdigest(), body)
 
 
-def _told(change: Change) -> dict[str, Any]:
+def _told(change: ViewChange) -> dict[str, Any]:
     told: dict[str, Any] = {"kind": change.key.kind, "id": change.key.id}
     if change.key.version is not None:
         told["version"] = change.key.version

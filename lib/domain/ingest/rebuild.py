@@ -26,7 +26,7 @@ Contribute = Callable[[Store], int]
 """Puts into a store what reports hold beside the submissions; gives how many records it was made from."""
 
 
-class Difference(NamedTuple):
+class Mismatch(NamedTuple):
     """A report that is not what the submissions make of it; `stored` or `made` is None where it is missing."""
 
     collection: str
@@ -64,21 +64,21 @@ class Rebuild:
         self.contribute(self.scratch)
         return count
 
-    def compare(self) -> Iterator[Difference]:
+    def compare(self) -> Iterator[Mismatch]:
         """What differs, collection by collection, in the order of the keys."""
         for name in self.collections:
             for key, stored, made in _pairs(_all(self.store, name), _all(self.scratch, name)):
                 if made is None and name == EXCERPT:
                     continue  # nobody refers to it, but a process may hold it for stored
                 if stored is None or made is None or _content(stored) != _content(made):
-                    yield Difference(name, key, _body(stored), _body(made))
+                    yield Mismatch(name, key, _body(stored), _body(made))
 
-    def mend(self, differences: Sequence[Difference], changed_at: str) -> None:
+    def mend(self, differences: Sequence[Mismatch], changed_at: str) -> None:
         """Write what was made in the place of what is stored. What only the store has goes."""
         for at in range(0, len(differences), MENDS_AT_ONCE):
             some = differences[at : at + MENDS_AT_ONCE]
 
-            def work(tx: Tx, some: Sequence[Difference] = some) -> None:
+            def work(tx: Tx, some: Sequence[Mismatch] = some) -> None:
                 stored = [tx.load(d.collection, d.key) for d in some]
                 for d, doc in zip(some, stored, strict=True):
                     if d.made is None:

@@ -17,9 +17,9 @@ from lib.domain.node.news import node_news
 from lib.domain.node.node import Draft, Node, from_body, to_body
 from lib.domain.node.patch import patch
 from lib.domain.node.rights import may_edit, require_edit
-from lib.domain.node.tree import Branch, Plan, plan_tree
+from lib.domain.node.tree import Branch, TreePlan, plan_tree
 from lib.domain.query.query import Filter, Query
-from lib.domain.query.search import Found, Searcher
+from lib.domain.query.search import ResultPage, Searcher
 from lib.errors import Conflict, Invalid, NotFound, Stale, TooCostly, TooLarge
 from lib.ids import Ids
 from lib.store.port import Doc, Scan, Store, Tx, Where
@@ -67,7 +67,7 @@ class Catalog:
         """The nodes that came last, oldest of them first, as stored documents."""
         return self.search.find("node", Query(limit=limit), "-received_at")[::-1]
 
-    def page(self, query: Query, order: str = "received_at") -> Found:
+    def page(self, query: Query, order: str = "received_at") -> ResultPage:
         """As `find`, in an order of choice and with the cursor to go on from."""
         return self.search.page("node", query, order)
 
@@ -172,7 +172,7 @@ class Catalog:
         Gives the stored nodes in pre-order. A child that names an existing node outside the root's subtree is refused,
         and so is one that the actor may not edit. Raises Stale when `expect` names revs and the root is at none.
         """
-        plan: Plan = plan_tree(root_id, tree, lambda: self.ids.record(now))
+        plan: TreePlan = plan_tree(root_id, tree, lambda: self.ids.record(now))
         event_id = self.ids.event()
 
         def planned(reader: Tx | Store) -> Planned:
@@ -254,7 +254,7 @@ class _Oversize(Exception):
     """A hierarchy that one transaction does not hold."""
 
 
-def _apply(reader: Tx | Store, plan: Plan, actor: Actor, now: datetime, expect: Revs) -> tuple[list[Node], Node]:
+def _apply(reader: Tx | Store, plan: TreePlan, actor: Actor, now: datetime, expect: Revs) -> tuple[list[Node], Node]:
     """The nodes of a plan over what is stored, those that exist with their revision, and the root as it is stored."""
     root_id = plan.leaves[0].id
     docs = reader.load_many("node", [root_id, *plan.named])

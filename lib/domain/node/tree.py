@@ -34,7 +34,7 @@ class _Leaf(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TreePlan:
     """The nodes of a hierarchy in pre-order, every id decided."""
 
     leaves: tuple[_Leaf, ...]
@@ -80,7 +80,7 @@ class Plan:
         return node
 
 
-def plan_tree(root_id: str, tree: Branch, new_id: Callable[[], str]) -> Plan:
+def plan_tree(root_id: str, tree: Branch, new_id: Callable[[], str]) -> TreePlan:
     """Flatten a hierarchy into a plan. Raises TooLarge past HIERARCHY_NODES_MAX and Invalid for an id named twice."""
     leaves: list[_Leaf] = []
     named: dict[str, None] = {}
@@ -102,4 +102,4 @@ def plan_tree(root_id: str, tree: Branch, new_id: Callable[[], str]) -> Plan:
         prefix = where.removesuffix("node")
         for i in range(len(branch.children) - 1, -1, -1):
             stack.append((branch.children[i], here, f"{prefix}child_nodes[{i}].node"))
-    return Plan(tuple(leaves), tuple(named))
+    return TreePlan(tuple(leaves), tuple(named))

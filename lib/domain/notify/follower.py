@@ -1,4 +1,5 @@
-"""The watchman: looks through the log of changed reports, and tells the watches what became ready (kcidb.md 4.4).
+"""The readiness follower: finds in the log which reports changed, and notifies the watches of what became ready
+(kcidb.md 4.4).
 
 It reads the channel `kcidb` from a stored position. Of each changed report it checks the report itself. If a purpose
 looks upwards, it also checks the reports below, page by page. If a purpose looks downwards, it schedules a later check
@@ -16,14 +17,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from lib.domain.event.event import MERGED_CHANNEL
-from lib.domain.notify.notification import Finding, Firing
+from lib.domain.notify.notification import Finding, Notifications
 from lib.domain.notify.reach import DESCENDANTS, Reach, reach_of
-from lib.domain.notify.scheduled_check import Appointments
-from lib.domain.notify.watch import CURSOR, Standing, Watches
-from lib.domain.readiness.catalog import Agenda
+from lib.domain.notify.scheduled_check import ScheduledChecks
+from lib.domain.notify.watch import CURSOR, ActiveWatch, Watches
+from lib.domain.readiness.catalog import PurposeCatalog
 from lib.domain.readiness.purpose import Catalog, is_judging, looks_below
-from lib.domain.readiness.readiness import Outcome, Report, evaluate, verdict_of
-from lib.domain.readiness.relatives import ArchiveKin, report_of
+from lib.domain.readiness.readiness import Readiness, Report, evaluate, verdict_of
+from lib.domain.readiness.relatives import ArchiveRelatives, report_of
 from lib.domain.report.archive import Archive
 from lib.domain.report.link import CHILDREN
 from lib.domain.report.report import COLLECTION, KINDS, Key
@@ -44,14 +45,14 @@ WAITING_MAX = 50_000
 """Most pages that may wait: those of more are not looked at, and the log says so."""
 
 
-class Change(NamedTuple):
+class ChangedReport(NamedTuple):
     """A report that changed, and whether it is new."""
 
     key: Key
     is_new: bool
 
 
-class Page(NamedTuple):
+class ChildPage(NamedTuple):
     """Children that are still to be looked at: those of an object, by the n-th entry of `CHILDREN`, behind a cursor;
     `targets` are the kinds that matter."""
 
@@ -63,31 +64,31 @@ class Page(NamedTuple):
 
 
 @dataclass(slots=True)
-class Watchman:
+class ReadinessFollower:
     """Goes his round: `run`."""
 
     store: Store
     archive: Archive
     watches: Watches
-    agenda: Agenda
-    firing: Firing
-    appointments: Appointments = field(init=False)
+    purposes: PurposeCatalog
+    notifications: Notifications
+    checks: ScheduledChecks = field(init=False)
 
     def __post_init__(self) -> None:
-        self.appointments = Appointments(self.store, self.archive, self.firing)
+        self.checks = ScheduledChecks(self.store, self.archive, self.notifications)
 
     def run(self, now: datetime) -> int:
-        """Look through what changed, and keep the appointments that are due; gives how many watches were told."""
+        """Evaluate what changed and the checks that are due; gives how many watches were notified."""
         standing = self.watches.standing(now)
         if not standing:
             return 0
-        this = _Round(self, standing, self.agenda.catalog(now), now)
+        this = _Round(self, standing, self.purposes.catalog(now), now)
         told = 0
         for _ in range(STEPS_MAX):
             cursor = self.store.load("cursor", CURSOR)
             if cursor is None:
                 break
-            pages = [Page(*entry) for entry in cursor.body["waiting"]]
+            pages = [ChildPage(*entry) for entry in cursor.body["waiting"]]
             if pages:
                 told += this.look_below(pages.pop(0), pages)
                 position = cursor.body["position"]
@@ -98,9 +99,9 @@ class Watchman:
                 changes, position = _changes(events)
                 told += this.look_at(changes, pages)
             self._save(cursor, position, pages)
-        return told + self.appointments.keep(standing, this.catalog, now)
+        return told + self.checks.keep(standing, this.catalog, now)
 
-    def _save(self, seen: Doc, position: int, pages: Sequence[Page]) -> None:
+    def _save(self, seen: Doc, position: int, pages: Sequence[ChildPage]) -> None:
         """Go on from here, unless another run has gone on meanwhile."""
 
         def work(tx: Tx) -> None:
@@ -111,7 +112,7 @@ class Watchman:
         self.store.transact(work)
 
 
-def _changes(events: Sequence[Event]) -> tuple[list[Change], int]:
+def _changes(events: Sequence[Event]) -> tuple[list[ChangedReport], int]:
     """The reports that the first of these events tell of, each once, parents first; and the position behind those.
 
     No more is believed of an event than that these reports should be looked at; what is no such event is passed over.
@@ -127,7 +128,7 @@ def _changes(events: Sequence[Event]) -> tuple[list[Change], int]:
         position = event.seq
         if len(found) >= OBJECTS_AT_ONCE:
             break
-    changes = [Change(key, is_new) for key, is_new in found.items()]
+    changes = [ChangedReport(key, is_new) for key, is_new in found.items()]
     return sorted(changes, key=lambda change: KINDS.index(change.key.kind)), position
 
 
@@ -144,8 +145,8 @@ def _key_of(entry: object) -> Key | None:
 class _Round:
     """One run, with what it knows."""
 
-    man: Watchman
-    standing: Sequence[Standing]
+    follower: ReadinessFollower
+    standing: Sequence[ActiveWatch]
     catalog: Catalog
     now: datetime
     reach: Reach = field(init=False)
@@ -155,9 +156,9 @@ class _Round:
     def __post_init__(self) -> None:
         self.reach = reach_of(self.standing, self.catalog)
 
-    def look_at(self, changes: Sequence[Change], pages: list[Page]) -> int:
+    def look_at(self, changes: Sequence[ChangedReport], pages: list[ChildPage]) -> int:
         """Look at reports that changed; adds the pages of what is below them."""
-        kin = ArchiveKin(self.man.archive)
+        kin = ArchiveRelatives(self.follower.archive)
         is_new = {change.key: change.is_new for change in changes}
         reports = kin.load(list(is_new))
         self.seen = frozenset(is_new)
@@ -167,14 +168,14 @@ class _Round:
             if targets:
                 _add(pages, _pages_of(report.kind, report.fields["id"], targets))
         above = [r for r in reports if r.kind in self.reach.upwards]
-        self.man.appointments.make_above(above, self.standing, self.catalog, kin, self.now)
+        self.follower.checks.make_above(above, self.standing, self.catalog, kin, self.now)
         return told
 
-    def look_below(self, page: Page, pages: list[Page]) -> int:
+    def look_below(self, page: ChildPage, pages: list[ChildPage]) -> int:
         """Look at one page of children; adds, before all others, what is below them, and then the next page."""
         child_kind, field_name = CHILDREN[page.kind][page.entry]
         scan = Scan((Where(field_name, "==", cut(page.id)),), "", CHILDREN_AT_ONCE, page.after)
-        found = self.man.store.find(COLLECTION[child_kind], scan)
+        found = self.follower.store.find(COLLECTION[child_kind], scan)
         reports = [report_of(child_kind, doc.body) for doc in found.docs]
         reports = [report for report in reports if report.fields.get(field_name) == page.id]
         more = [] if found.next is None else [page._replace(after=found.next)]
@@ -186,21 +187,21 @@ class _Round:
         if child_kind not in page.targets:
             return 0
         unseen = [report for report in reports if report.key not in self.seen]
-        return self._consider(unseen, ArchiveKin(self.man.archive))
+        return self._consider(unseen, ArchiveRelatives(self.follower.archive))
 
-    def _consider(self, reports: Sequence[Report], kin: ArchiveKin) -> int:
+    def _consider(self, reports: Sequence[Report], kin: ArchiveRelatives) -> int:
         """Tell the watches of those that are ready; put down when to look again at those that only time keeps."""
         kin.prepare(reports)
         findings: list[Finding] = []
-        known: dict[tuple[str, Key], Outcome] = {}
+        known: dict[tuple[str, Key], Readiness] = {}
         for one in self.standing:
             for report in reports:
                 if report.kind in one.purpose.needs:
                     findings += self._find_safely(one, report, kin, known)
-        return self.man.firing.tell(findings, self.now)
+        return self.follower.notifications.tell(findings, self.now)
 
     def _find_safely(
-        self, one: Standing, report: Report, kin: ArchiveKin, known: dict[tuple[str, Key], Outcome]
+        self, one: ActiveWatch, report: Report, kin: ArchiveRelatives, known: dict[tuple[str, Key], Readiness]
     ) -> list[Finding]:
         """As `_find`; a report, or a watch, that it fails over keeps no other from its turn."""
         try:
@@ -213,7 +214,7 @@ class _Round:
         return [] if finding is None else [finding]
 
     def _find(
-        self, one: Standing, report: Report, kin: ArchiveKin, known: dict[tuple[str, Key], Outcome]
+        self, one: ActiveWatch, report: Report, kin: ArchiveRelatives, known: dict[tuple[str, Key], Readiness]
     ) -> Finding | None:
         """What is to be told of a report, perhaps; `known` are the outcomes of this step by purpose and report."""
         purpose, key = one.purpose, report.key
@@ -226,24 +227,26 @@ class _Round:
         if outcome is None:
             outcome = known[purpose.name, key] = evaluate(purpose, report, kin, self.catalog, self.now)
         if is_meant and not outcome.is_ready and outcome.settles_at is not None:
-            self.man.appointments.make(one.watch.id, key, outcome.settles_at)
+            self.follower.checks.make(one.watch.id, key, outcome.settles_at)
         if not outcome.is_ready and is_final:
             return None
         return Finding(one.watch, report, is_meant, outcome, verdict_of(purpose, report, kin, self.catalog))
 
 
-def _pages_of(kind: str, id: str, targets: frozenset[str]) -> list[Page]:
+def _pages_of(kind: str, id: str, targets: frozenset[str]) -> list[ChildPage]:
     """The first pages of what is below an object, as far as it leads to the targets."""
     made = []
     for n, (child, _) in enumerate(CHILDREN[kind]):
         wanted = tuple(sorted(targets & ({child} | DESCENDANTS[child])))
         if wanted:
-            made.append(Page(kind, id, n, None, wanted))
+            made.append(ChildPage(kind, id, n, None, wanted))
     return made
 
 
-def _add(pages: list[Page], more: Sequence[Page]) -> None:
+def _add(pages: list[ChildPage], more: Sequence[ChildPage]) -> None:
     room = WAITING_MAX - len(pages)
     if len(more) > room:
-        log.error("watchman: %d pages of children are left out, more than %d wait", len(more) - room, WAITING_MAX)
+        log.error(
+            "readiness follower: %d pages of children are left out, more than %d wait", len(more) - room, WAITING_MAX
+        )
     pages += more[:room]

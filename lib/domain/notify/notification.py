@@ -19,7 +19,7 @@ from lib.domain.event.event import READY_CHANNEL, News, body_of
 from lib.domain.event.ledger import Ledger
 from lib.domain.notify.delivery import prepare
 from lib.domain.notify.watch import Watch, fired_key
-from lib.domain.readiness.readiness import Outcome, Report
+from lib.domain.readiness.readiness import Readiness, Report
 from lib.domain.report.canonical import digest
 from lib.domain.report.path import value_at
 from lib.errors import BLAMELESS, FAULTS
@@ -58,7 +58,7 @@ class Finding(NamedTuple):
     watch: Watch
     report: Report
     is_meant: bool
-    outcome: Outcome
+    outcome: Readiness
     verdict: Mapping[str, Any]
 
     @property
@@ -67,7 +67,7 @@ class Finding(NamedTuple):
 
 
 @dataclass(slots=True)
-class Firing:
+class Notifications:
     """Tells watches, each once."""
 
     store: Store

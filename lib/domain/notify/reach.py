@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lib.domain.notify.watch import Standing
+from lib.domain.notify.watch import ActiveWatch
 from lib.domain.readiness.purpose import Catalog, looks_above, looks_below
 from lib.domain.report.link import CHILDREN
 from lib.domain.report.report import KINDS
@@ -41,7 +41,7 @@ class Reach:
         return self.when_new.get(kind, frozenset()) if is_new else self.when_changed.get(kind, frozenset())
 
 
-def reach_of(standing: Sequence[Standing], catalog: Catalog) -> Reach:
+def reach_of(standing: Sequence[ActiveWatch], catalog: Catalog) -> Reach:
     """How far a change reaches."""
     new: dict[str, set[str]] = {}
     changed: dict[str, set[str]] = {}

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lib.clock import stamp
-from lib.domain.notify.notification import Finding, Firing
-from lib.domain.notify.watch import Standing, fired_key
+from lib.domain.notify.notification import Finding, Notifications
+from lib.domain.notify.watch import ActiveWatch, fired_key
 from lib.domain.readiness.purpose import Catalog, looks_below, settle_of
 from lib.domain.readiness.readiness import Missing, Report, climb, evaluate, verdict_of
-from lib.domain.readiness.relatives import ArchiveKin
+from lib.domain.readiness.relatives import ArchiveRelatives
 from lib.domain.report.archive import Archive
 from lib.domain.report.report import Key
 from lib.errors import BLAMELESS, FAULTS
@@ -27,7 +27,7 @@ from lib.store.port import Body, Doc, Scan, Store, Tx, Where
 log = logging.getLogger(__name__)
 
 KEPT_MAX = 500
-"""Most appointments that one run keeps; the next one goes on."""
+"""Most scheduled checks of one run; the next run continues."""
 READ_MAX = 100
 MADE_AT_ONCE = 100
 LEASE = timedelta(minutes=5)
@@ -37,19 +37,24 @@ RETRY = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
-class Appointments:
+class ScheduledChecks:
     """Make and keep them."""
 
     store: Store
     archive: Archive
-    firing: Firing
+    notifications: Notifications
 
     def make(self, watch_id: str, key: Key, due_at: str) -> None:
         """Look at an object again then, or sooner if that was agreed before."""
         self._make([(watch_id, key, due_at)])
 
     def make_above(
-        self, reports: Sequence[Report], standing: Sequence[Standing], catalog: Catalog, kin: ArchiveKin, now: datetime
+        self,
+        reports: Sequence[Report],
+        standing: Sequence[ActiveWatch],
+        catalog: Catalog,
+        kin: ArchiveRelatives,
+        now: datetime,
     ) -> None:
         """Have the checkouts above these be looked at, for the watches that ask what is below them, once the shortest
         of their settle times has passed."""
@@ -83,7 +88,7 @@ class Appointments:
 
         self.store.transact(work)
 
-    def keep(self, standing: Sequence[Standing], catalog: Catalog, now: datetime) -> int:
+    def keep(self, standing: Sequence[ActiveWatch], catalog: Catalog, now: datetime) -> int:
         """Look at what is due; gives how many watches were told."""
         by_id = {one.watch.id: one for one in standing}
         scan = Scan((Where("due_at", "<=", stamp(now)),), "due_at", READ_MAX)
@@ -96,7 +101,7 @@ class Appointments:
                 break
         return told
 
-    def _keep_safely(self, key: str, standing: dict[str, Standing], catalog: Catalog, now: datetime) -> int:
+    def _keep_safely(self, key: str, standing: dict[str, ActiveWatch], catalog: Catalog, now: datetime) -> int:
         """As `_keep`; one that fails is tried again when its lease ends, and keeps no other from its turn."""
         try:
             return self._keep(key, standing, catalog, now)
@@ -106,7 +111,7 @@ class Appointments:
             log.exception("the appointment %s cannot be kept", key)
             return 0
 
-    def _keep(self, key: str, standing: dict[str, Standing], catalog: Catalog, now: datetime) -> int:
+    def _keep(self, key: str, standing: dict[str, ActiveWatch], catalog: Catalog, now: datetime) -> int:
         claimed = self._claim(key, now)
         if claimed is None:
             return 0
@@ -117,7 +122,7 @@ class Appointments:
             is_there = self.store.load("kcidb_watch", body["watch"]) is not None
             self._end(claimed, stamp(now + RETRY) if is_there else None)
             return 0
-        kin = ArchiveKin(self.archive)
+        kin = ArchiveRelatives(self.archive)
         found = kin.load([Key(body["kind"], body["id"], body["version"])])
         if not found or body["kind"] not in one.purpose.needs:
             self._end(claimed, None)
@@ -128,7 +133,7 @@ class Appointments:
         if outcome.is_ready:
             verdict = verdict_of(one.purpose, report, kin, catalog)
             is_meant = one.watch.matches(report, kin)
-            told = self.firing.tell([Finding(one.watch, report, is_meant, outcome, verdict)], now)
+            told = self.notifications.tell([Finding(one.watch, report, is_meant, outcome, verdict)], now)
         self._end(claimed, outcome.settles_at)
         return told
 

@@ -15,10 +15,10 @@ from typing import Any
 from lib.clock import stamp
 from lib.domain.account.access import Actor
 from lib.domain.event.event import MERGED_CHANNEL
-from lib.domain.readiness.catalog import Agenda
+from lib.domain.readiness.catalog import PurposeCatalog
 from lib.domain.readiness.form import read_values
 from lib.domain.readiness.purpose import ROUTES, Purpose
-from lib.domain.readiness.readiness import Kin, Missing, Report, climb
+from lib.domain.readiness.readiness import Missing, Relatives, Report, climb
 from lib.domain.report.path import FIELDS, check_path, is_among, value_at
 from lib.domain.report.report import SINGULAR
 from lib.errors import Forbidden, Invalid, NotFound
@@ -58,7 +58,7 @@ class Watch:
     created_at: str
     trouble: Mapping[str, Any] | None = None
 
-    def matches(self, report: Report, kin: Kin) -> bool:
+    def matches(self, report: Report, kin: Relatives) -> bool:
         """Whether the watch means this object."""
         return all(_meets(report, path, values, kin) for path, values in self.filter.items())
 
@@ -68,7 +68,7 @@ class Watch:
         return frozenset(_KINDS[head] for path in self.filter if (head := path.partition(".")[0]) in _KINDS)
 
 
-def _meets(report: Report, path: str, values: tuple[str | int | bool, ...], kin: Kin) -> bool:
+def _meets(report: Report, path: str, values: tuple[str | int | bool, ...], kin: Relatives) -> bool:
     if path == "kind":
         return report.kind in values
     head, _, rest = path.partition(".")
@@ -86,7 +86,7 @@ def _meets(report: Report, path: str, values: tuple[str | int | bool, ...], kin:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ActiveWatch:
     """A watch and its purpose."""
 
     watch: Watch
@@ -98,7 +98,7 @@ class Watches:
     """Make, show and end watches. `has_post`: whether mail can be sent; without a courier nobody is called."""
 
     store: Store
-    agenda: Agenda
+    purposes: PurposeCatalog
     ids: Ids
     courier: Courier | None
     has_post: bool
@@ -107,7 +107,7 @@ class Watches:
     def make(self, actor: Actor, data: Mapping[str, Any], now: datetime) -> Watch:
         """A new watch, told of what becomes ready from now on. `data` has `purpose`, `filter` and `action`, of the
         right types. Raises Invalid with the path of the fault, Forbidden for the address of somebody else."""
-        catalog = self.agenda.catalog(now)
+        catalog = self.purposes.catalog(now)
         purpose = catalog.get(data["purpose"])
         if purpose is None:
             raise Invalid("purpose", f"there is no such purpose; there are {', '.join(catalog)}")
@@ -212,7 +212,7 @@ class Watches:
 
             self.store.transact(work)
 
-    def standing(self, now: datetime) -> list[Standing]:
+    def standing(self, now: datetime) -> list[ActiveWatch]:
         """All watches with their purposes, as of a second ago at most."""
         known = self._known
         if known is None or not known[0] <= now < known[0] + KNOWN_FOR:
@@ -220,8 +220,8 @@ class Watches:
             known = self._known = now, [_from_body(doc.body) for doc in page.docs]
         if not known[1]:
             return []
-        catalog = self.agenda.catalog(now)
-        return [Standing(watch, catalog[watch.purpose]) for watch in known[1] if watch.purpose in catalog]
+        catalog = self.purposes.catalog(now)
+        return [ActiveWatch(watch, catalog[watch.purpose]) for watch in known[1] if watch.purpose in catalog]
 
     def forget(self) -> None:
         """Read the watches anew when they are asked for next."""

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 import re2
 
 from lib.errors import Invalid
-from lib.store.collection import TEXT_BYTES_MAX, Collection, Field, Type, cut, missing
+from lib.store.collection import TEXT_BYTES_MAX, Collection, Field, FieldType, cut, missing
 from lib.store.port import (
     IN_VALUES_MAX,
     Where,
@@ -51,7 +51,7 @@ class Query:
     after: str | None = None
 
 
-class Plan(NamedTuple):
+class QueryPlan(NamedTuple):
     """A query split: what the store's index answers, and what is left to be checked here."""
 
     where: tuple[Where, ...]
@@ -154,7 +154,7 @@ _TESTS: Mapping[str, Any] = {
 }
 
 
-def plan(collection: Collection, filters: Sequence[Filter], order: str) -> Plan:
+def plan(collection: Collection, filters: Sequence[Filter], order: str) -> QueryPlan:
     """Split filters into conditions that declared shapes serve in this order, and the rest."""
     by_path = {f.path: f for f in collection.fields}
     equal: list[tuple[Where, Filter | None]] = []
@@ -171,7 +171,7 @@ def plan(collection: Collection, filters: Sequence[Filter], order: str) -> Plan:
     served = _served_ranges(collection, frozenset(w.field for w, _ in equal), ranges, order)
     residual += [f for _, f in equal if f is not None]
     residual += [f for w, f in ranges if w.field not in served]
-    return Plan((*(w for w, _ in equal), *(w for w, _ in ranges if w.field in served)), tuple(residual))
+    return QueryPlan((*(w for w, _ in equal), *(w for w, _ in ranges if w.field in served)), tuple(residual))
 
 
 def _is_beyond(collection: Collection, where: Where, chosen: Sequence[Where], order: str) -> bool:
@@ -195,11 +195,11 @@ def _where(by_path: Mapping[str, Field], f: Filter) -> Where | None:
         implied = declared is not None and f.op == "eq" and isinstance(f.value, str)
         return Where(declared.name, "contains", cut(f.value)) if declared and implied else None
     if f.op in RANGES:
-        ordered = declared.type in (Type.INSTANT, Type.INT)
+        ordered = declared.type in (FieldType.INSTANT, FieldType.INT)
         is_range = ordered and f.value is not None and _fits(declared, f.value)
         return Where(declared.name, RANGES[f.op], f.value) if is_range else None
     if f.op == "eq":
-        if declared.type is Type.TEXTS:
+        if declared.type is FieldType.TEXTS:
             return Where(declared.name, "contains", cut(f.value)) if isinstance(f.value, str) else None
         return Where(declared.name, "==", _indexed(declared, f.value)) if _fits(declared, f.value) else None
     if f.op == "in" and _is_indexable(declared, f.value):
@@ -209,14 +209,14 @@ def _where(by_path: Mapping[str, Field], f: Filter) -> Where | None:
 
 def _is_indexable(declared: Field, values: Sequence[Any]) -> bool:
     fits = all(v is not None and _fits(declared, v) for v in values)
-    return fits and declared.type is not Type.TEXTS and 1 <= len(values) <= IN_VALUES_MAX
+    return fits and declared.type is not FieldType.TEXTS and 1 <= len(values) <= IN_VALUES_MAX
 
 
 _PYTHON = {
-    Type.TEXT: str,
-    Type.INSTANT: str,
-    Type.INT: int,
-    Type.BOOL: bool,
+    FieldType.TEXT: str,
+    FieldType.INSTANT: str,
+    FieldType.INT: int,
+    FieldType.BOOL: bool,
 }
 
 
@@ -225,7 +225,7 @@ def _fits(declared: Field, value: Any) -> bool:
 
 
 def _indexed(declared: Field, value: Any) -> Any:
-    return cut(value) if declared.type is Type.TEXT and value is not None else value
+    return cut(value) if declared.type is FieldType.TEXT and value is not None else value
 
 
 def _is_exact(where: Where, f: Filter) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, NamedTuple
 
-from lib.domain.query.query import Filter, Plan, Query, matches, plan
+from lib.domain.query.query import Filter, Query, QueryPlan, matches, plan
 from lib.errors import Invalid, TooCostly
 from lib.store import indexes
 from lib.store.port import PAGE_DOCS_MAX, Doc, Scan, Store, decode_cursor, encode_cursor
@@ -21,7 +21,7 @@ CHECKPOINT_S = 30.0
 TOTALS_MAX = 1024
 
 
-class Found(NamedTuple):
+class ResultPage(NamedTuple):
     """One page of a query; `next` continues after it, None when it was not full."""
 
     docs: list[Doc]
@@ -70,11 +70,11 @@ class Searcher:
                 break
         return found
 
-    def page(self, name: str, query: Query, order: str = "received_at") -> Found:
+    def page(self, name: str, query: Query, order: str = "received_at") -> ResultPage:
         """As `find`, with the cursor to go on from; for who pages through everything."""
         docs = self.find(name, query, order)
         is_full = bool(docs) and len(docs) == query.limit
-        return Found(docs, _cursor(docs[-1], order) if is_full else None)
+        return ResultPage(docs, _cursor(docs[-1], order) if is_full else None)
 
     def count(self, name: str, filters: tuple[Filter, ...]) -> int:
         """How many records meet the filters, exactly. Raises TooCostly past the cap."""
@@ -91,7 +91,7 @@ class Searcher:
         self._remember(self._totals, key, (generation, total), TOTALS_MAX)
         return total
 
-    def _count(self, name: str, split: Plan, filters: tuple[Filter, ...]) -> int:
+    def _count(self, name: str, split: QueryPlan, filters: tuple[Filter, ...]) -> int:
         if not split.residual:
             return self.store.count(name, split.where)
         ordered = plan(indexes.COLLECTIONS[name], filters, "received_at")
@@ -114,7 +114,9 @@ class Searcher:
         kept.sort(key=place, reverse=is_newest_first)
         return kept[query.offset :][: query.limit]
 
-    def _stream(self, name: str, split: Plan, order: str, after: str | None, skip: int, want: int) -> Iterator[Doc]:
+    def _stream(
+        self, name: str, split: QueryPlan, order: str, after: str | None, skip: int, want: int
+    ) -> Iterator[Doc]:
         """The matching records from `after` on, past `skip` of them."""
         read = 0
         # Without a residual the store skips by itself; with one, what is skipped must be checked first.

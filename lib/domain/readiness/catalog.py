@@ -1,4 +1,4 @@
-"""The agenda: all purposes there are, those of every hub and those its operators defined (kcidb.md 4.4)."""
+"""The catalog of purposes: those of every hub and those that its operators defined (kcidb.md 4.4)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ALL = Scan(limit=PURPOSES_MAX + 1)
 
 
 @dataclass(slots=True)
-class Agenda:
+class PurposeCatalog:
     """Show, define and drop purposes."""
 
     store: Store

@@ -8,10 +8,10 @@ from datetime import datetime
 from itertools import count
 from typing import NamedTuple
 
-from lib.domain.readiness.catalog import Agenda
+from lib.domain.readiness.catalog import PurposeCatalog
 from lib.domain.readiness.purpose import Catalog, Purpose
-from lib.domain.readiness.readiness import Missing, Outcome, Report, evaluate
-from lib.domain.readiness.relatives import ArchiveKin, report_of
+from lib.domain.readiness.readiness import Missing, Readiness, Report, evaluate
+from lib.domain.readiness.relatives import ArchiveRelatives, report_of
 from lib.domain.report.archive import Archive
 from lib.domain.report.report import SINGULAR, Key
 from lib.errors import NotFound, TooCostly
@@ -21,11 +21,11 @@ FIRED_MAX = 1000
 """Most tellings of one object that are looked through for the first of each purpose."""
 
 
-class Line(NamedTuple):
+class PurposeReadiness(NamedTuple):
     """One purpose, how far the object is, and when the first watch was told of it (canonical text)."""
 
     purpose: Purpose
-    outcome: Outcome
+    outcome: Readiness
     fired_at: str | None
 
 
@@ -33,10 +33,10 @@ class Inspection(NamedTuple):
     """An object's readiness for each purpose that speaks of its kind."""
 
     key: Key
-    lines: list[Line]
+    lines: list[PurposeReadiness]
 
 
-class _Kin(ArchiveKin):
+class _Kin(ArchiveRelatives):
     """Reads what is below an object once for all purposes, as far as they look, and no more than so much in all."""
 
     def __init__(self, archive: Archive, docs_max: int) -> None:
@@ -69,7 +69,7 @@ class Inspector:
 
     store: Store
     archive: Archive
-    agenda: Agenda
+    purposes: PurposeCatalog
     docs_max: int
 
     def inspect(self, kind: str, id: str, version: int | None, now: datetime) -> Inspection:
@@ -77,18 +77,20 @@ class Inspector:
         report = self._find(kind, id, version)
         if report is None:
             raise NotFound(SINGULAR[kind], id)
-        catalog, kin = self.agenda.catalog(now), _Kin(self.archive, self.docs_max)
+        catalog, kin = self.purposes.catalog(now), _Kin(self.archive, self.docs_max)
         fired = self._fired(report.key)
         purposes = [purpose for purpose in catalog.values() if kind in purpose.needs]
         outcomes = [self._evaluate(p, report, kin, catalog, now) for p in purposes]
-        return Inspection(report.key, [Line(p, o, fired.get(p.name)) for p, o in zip(purposes, outcomes, strict=True)])
+        return Inspection(
+            report.key, [PurposeReadiness(p, o, fired.get(p.name)) for p, o in zip(purposes, outcomes, strict=True)]
+        )
 
-    def _evaluate(self, purpose: Purpose, report: Report, kin: _Kin, catalog: Catalog, now: datetime) -> Outcome:
+    def _evaluate(self, purpose: Purpose, report: Report, kin: _Kin, catalog: Catalog, now: datetime) -> Readiness:
         try:
             return evaluate(purpose, report, kin, catalog, now)
         except TooCostly as error:
             what = f"more than {self.docs_max} objects are below, too many to look through for one answer"
-            return Outcome((Missing(str(error), what),))
+            return Readiness((Missing(str(error), what),))
 
     def _find(self, kind: str, id: str, version: int | None) -> Report | None:
         if kind == "issues" and version is None:

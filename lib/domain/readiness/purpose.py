@@ -163,7 +163,7 @@ BUILT_IN: Catalog = {purpose.name: purpose for purpose in _TABLE}
 """The purposes that every hub has (kcidb.md 4.4)."""
 
 
-class Asked(NamedTuple):
+class PlacedCondition(NamedTuple):
     """A condition somewhere in a purpose, of which kind it speaks, and whether that is the object's own."""
 
     kind: str
@@ -171,14 +171,14 @@ class Asked(NamedTuple):
     is_own: bool
 
 
-def walk(purpose: Purpose, kind: str, catalog: Catalog) -> Iterator[Asked]:
+def walk(purpose: Purpose, kind: str, catalog: Catalog) -> Iterator[PlacedCondition]:
     """Every condition of a purpose for a kind, those it refers to included."""
     yield from _walk(purpose.needs.get(kind, ()), kind, catalog, is_own=True)
 
 
-def _walk(needs: Iterable[Condition], kind: str, catalog: Catalog, *, is_own: bool) -> Iterator[Asked]:
+def _walk(needs: Iterable[Condition], kind: str, catalog: Catalog, *, is_own: bool) -> Iterator[PlacedCondition]:
     for condition in needs:
-        yield Asked(kind, condition, is_own)
+        yield PlacedCondition(kind, condition, is_own)
         if isinstance(condition, Either):
             yield from _walk(condition.of, kind, catalog, is_own=is_own)
         elif isinstance(condition, Above):

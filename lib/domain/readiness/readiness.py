@@ -50,7 +50,7 @@ class Report(NamedTuple):
         return key_of(self.kind, self.fields)
 
 
-class Kin(Protocol):
+class Relatives(Protocol):
     """What stands around an object."""
 
     def parent(self, key: Key) -> Report | None:
@@ -69,7 +69,7 @@ class Missing(NamedTuple):
     settles_at: str | None = None
 
 
-class Outcome(NamedTuple):
+class Readiness(NamedTuple):
     """`by_timeout`: ready because time passed, not because somebody said so."""
 
     missing: tuple[Missing, ...]
@@ -86,10 +86,10 @@ class Outcome(NamedTuple):
         return None if not instants or None in instants else max(i for i in instants if i is not None)
 
 
-MET = Outcome(())
+MET = Readiness(())
 
 
-def evaluate(purpose: Purpose, report: Report, kin: Kin, catalog: Catalog, now: datetime) -> Outcome:
+def evaluate(purpose: Purpose, report: Report, kin: Relatives, catalog: Catalog, now: datetime) -> Readiness:
     """Whether an object is ready for a purpose that speaks of its kind."""
     return _Look(kin, catalog, now).all(purpose, purpose.needs[report.kind], report, "")
 
@@ -97,16 +97,16 @@ def evaluate(purpose: Purpose, report: Report, kin: Kin, catalog: Catalog, now: 
 class _Look:
     """One evaluation at one instant."""
 
-    def __init__(self, kin: Kin, catalog: Catalog, now: datetime) -> None:
+    def __init__(self, kin: Relatives, catalog: Catalog, now: datetime) -> None:
         self._kin, self._catalog, self._now = kin, catalog, now
 
-    def all(self, purpose: Purpose, needs: Iterable[Condition], report: Report, prefix: str) -> Outcome:
+    def all(self, purpose: Purpose, needs: Iterable[Condition], report: Report, prefix: str) -> Readiness:
         """All of these; what is missing, each once. `prefix` begins the names of the fields."""
         met = [self._one(purpose, condition, report, prefix) for condition in needs]
         missing = dict.fromkeys(m for outcome in met for m in outcome.missing)
-        return Outcome(tuple(missing), not missing and any(outcome.by_timeout for outcome in met))
+        return Readiness(tuple(missing), not missing and any(outcome.by_timeout for outcome in met))
 
-    def _one(self, purpose: Purpose, condition: Condition, report: Report, prefix: str) -> Outcome:
+    def _one(self, purpose: Purpose, condition: Condition, report: Report, prefix: str) -> Readiness:
         if isinstance(condition, Specified | OneOf):
             return _of_field(condition, report, prefix)
         if isinstance(condition, Either):
@@ -119,30 +119,30 @@ class _Look:
         assert purpose.settle is not None
         return self._settled(condition, report, prefix, purpose.settle)
 
-    def _either(self, purpose: Purpose, condition: Either, report: Report, prefix: str) -> Outcome:
+    def _either(self, purpose: Purpose, condition: Either, report: Report, prefix: str) -> Readiness:
         missing: dict[Missing, None] = {}
-        timed: Outcome | None = None
+        timed: Readiness | None = None
         for one in condition.of:
             outcome = self._one(purpose, one, report, prefix)
             if outcome.is_ready and not outcome.by_timeout:
                 return MET
             timed = outcome if outcome.is_ready else timed
             missing |= dict.fromkeys(outcome.missing)
-        return timed or Outcome((_one_of(list(missing)),))
+        return timed or Readiness((_one_of(list(missing)),))
 
-    def _above(self, purpose: Purpose, condition: Above, report: Report, prefix: str) -> Outcome:
+    def _above(self, purpose: Purpose, condition: Above, report: Report, prefix: str) -> Readiness:
         found = climb(report, condition.kind, self._kin, prefix)
         if isinstance(found, Missing):
-            return Outcome((found,))
+            return Readiness((found,))
         return self.all(purpose, condition.needs, found, f"{prefix}{SINGULAR[condition.kind]}.")
 
-    def _settled(self, condition: Settled, report: Report, prefix: str, settle: timedelta) -> Outcome:
+    def _settled(self, condition: Settled, report: Report, prefix: str, settle: timedelta) -> Readiness:
         quiet_since = stamp(self._now - settle)
         field = prefix + condition.below if condition.below != SELF else prefix.rstrip(".") or "changed_at"
         if report.changed_at > quiet_since:
-            return Outcome((_restless(field, report.changed_at, settle),))
+            return Readiness((_restless(field, report.changed_at, settle),))
         if condition.below == SELF:
-            return Outcome((), by_timeout=True)
+            return Readiness((), by_timeout=True)
         count = 0
         for child in _below(report, condition.below, self._kin):
             count += 1
@@ -150,23 +150,23 @@ class _Look:
             if count > CHILDREN_MAX:
                 fault = Missing(field, f"more than {CHILDREN_MAX} are known: only a finish time tells that it is all")
             if fault is not None:
-                return Outcome((fault,))
+                return Readiness((fault,))
         if not count:
-            return Outcome((Missing(field, "no build of it is known yet"),))
-        return Outcome((), by_timeout=True)
+            return Readiness((Missing(field, "no build of it is known yet"),))
+        return Readiness((), by_timeout=True)
 
 
-def _of_field(condition: Specified | OneOf, report: Report, prefix: str) -> Outcome:
+def _of_field(condition: Specified | OneOf, report: Report, prefix: str) -> Readiness:
     value = value_at(report.fields, condition.field)
     field = prefix + condition.field
     if isinstance(condition, Specified):
-        return MET if value is not None else Outcome((Missing(field, "is not given"),))
+        return MET if value is not None else Readiness((Missing(field, "is not given"),))
     if is_among(value, condition.values):
         return MET
     wanted = ", ".join(map(_shown, condition.values))
     if value is None:
-        return Outcome((Missing(field, f"is not given; wanted: {wanted}"),))
-    return Outcome((Missing(field, f"is {_shown(value)}; wanted: {wanted}"),))
+        return Readiness((Missing(field, f"is not given; wanted: {wanted}"),))
+    return Readiness((Missing(field, f"is {_shown(value)}; wanted: {wanted}"),))
 
 
 def _shown(value: Any) -> str:
@@ -186,7 +186,7 @@ def _one_of(missing: list[Missing]) -> Missing:
     return Missing(fields, f"one would do: {what}", min(instants, default=None))
 
 
-def climb(report: Report, target: str, kin: Kin, prefix: str = "") -> Report | Missing:
+def climb(report: Report, target: str, kin: Relatives, prefix: str = "") -> Report | Missing:
     """The object of a kind above this one, or what is missing on the way."""
     fault: Missing | None = None
     for route in ROUTES[report.kind, target]:
@@ -205,7 +205,7 @@ def climb(report: Report, target: str, kin: Kin, prefix: str = "") -> Report | M
     return fault
 
 
-def _step(report: Report, kind: str, kin: Kin, prefix: str) -> Report | Missing:
+def _step(report: Report, kind: str, kin: Relatives, prefix: str) -> Report | Missing:
     field = LINKS[report.kind][kind]
     id = report.fields.get(field)
     if id is None:
@@ -218,7 +218,7 @@ def _step(report: Report, kind: str, kin: Kin, prefix: str) -> Report | Missing:
     return Missing(prefix + field, f"no {SINGULAR[kind]} {name} has come yet")
 
 
-def _below(checkout: Report, kind: str, kin: Kin) -> Iterator[Report]:
+def _below(checkout: Report, kind: str, kin: Relatives) -> Iterator[Report]:
     """The builds of a checkout and, where those are asked for, their tests."""
     ids = []
     for build in kin.children("builds", "checkout_id", [checkout.fields["id"]]):
@@ -239,7 +239,7 @@ def _restless(field: str, changed_at: str, settle: timedelta) -> Missing:
     return Missing(field, f"something changed at {changed_at}; settled at {ends} if nothing else does", ends)
 
 
-def verdict_of(purpose: Purpose, report: Report, kin: Kin, catalog: Catalog) -> Mapping[str, Any]:
+def verdict_of(purpose: Purpose, report: Report, kin: Relatives, catalog: Catalog) -> Mapping[str, Any]:
     """How the object went, as far as the purpose asks: its verdict, and how many of each status are below it. Empty
     where the purpose does not depend on it."""
     field = VERDICT.get(report.kind)

@@ -19,7 +19,7 @@ def report_of(kind: str, body: Body) -> Report:
     return Report(kind, body["object"], body["changed_at"])
 
 
-class ArchiveKin:
+class ArchiveRelatives:
     """The kin port of `readiness` over the archive. Made for one look, since it remembers what it read."""
 
     def __init__(self, archive: Archive) -> None:

@@ -44,7 +44,7 @@ class Span:
         return tuple(where for where in asked if where.value is not None)
 
 
-class Part(NamedTuple):
+class ExportPart(NamedTuple):
     """Stored reports of one kind, and the cursor to go on from; None when they are the last."""
 
     kind: str
@@ -58,7 +58,7 @@ class Exports:
 
     archive: Archive
 
-    def part(self, span: Span, limit: int, cursor: str | None = None) -> Part:
+    def part(self, span: Span, limit: int, cursor: str | None = None) -> ExportPart:
         """The next reports, at most so many, at least one unless there are none. Raises Invalid for a cursor that no
         part of this span gave."""
         kind, after = _decode(cursor, span)
@@ -68,12 +68,12 @@ class Exports:
             after = None
             bodies = [doc.body for doc in page.docs]
             if page.next is not None:
-                return Part(kind, bodies, f"{kind}.{page.next}")
+                return ExportPart(kind, bodies, f"{kind}.{page.next}")
             if bodies:
-                return Part(kind, bodies, f"{left[at + 1]}." if at + 1 < len(left) else None)
-        return Part(left[-1], [], None)
+                return ExportPart(kind, bodies, f"{left[at + 1]}." if at + 1 < len(left) else None)
+        return ExportPart(left[-1], [], None)
 
-    def parts(self, span: Span, limit: int, cursor: str | None = None) -> Iterator[Part]:
+    def parts(self, span: Span, limit: int, cursor: str | None = None) -> Iterator[ExportPart]:
         """All that is left of a span, no more than one part of it held at a time."""
         while True:
             part = self.part(span, limit, cursor)

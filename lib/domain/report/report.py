@@ -28,12 +28,27 @@ from lib.domain.report.canonical import canonical
 from lib.domain.report.join import grow, of_copy
 from lib.domain.report.order import HEAD_BYTES, rank_of, verdict_of
 from lib.domain.report.stated import is_projected_only, split, unite
-from lib.domain.report.view import Conflict, Cut, conflicts, provenance, union_misc
+from lib.domain.report.view import Cut, FieldConflict, conflicts, provenance, union_misc
 from lib.store.port import Body
 
 __all__ = [
-    "COLLECTION", "EXCERPT_CHARS_INLINE", "KINDS", "SINGULAR", "Body", "Conflict", "Cut", "Fields", "Key", "absorb",
-    "conflicts", "is_lifted", "is_projected_only", "key_of", "lift", "provenance", "union_misc",
+    "COLLECTION",
+    "EXCERPT_CHARS_INLINE",
+    "KINDS",
+    "SINGULAR",
+    "Body",
+    "Cut",
+    "FieldConflict",
+    "Fields",
+    "Key",
+    "absorb",
+    "conflicts",
+    "is_lifted",
+    "is_projected_only",
+    "key_of",
+    "lift",
+    "provenance",
+    "union_misc",
 ]  # fmt: skip
 
 KINDS = ("checkouts", "builds", "tests", "issues", "incidents")

@@ -13,7 +13,7 @@ from lib.domain.report.order import verdict_of
 from lib.store.port import Body
 
 
-class Told(NamedTuple):
+class NodeStatement(NamedTuple):
     """What a node tells of a report. `at` counts while it alone does."""
 
     rev: int
@@ -27,18 +27,18 @@ def is_projected_only(body: Body) -> bool:
     return "node" in body and "base" not in body["node"]
 
 
-def split(body: Body) -> tuple[Body | None, Told | None]:
+def split(body: Body) -> tuple[Body | None, NodeStatement | None]:
     """The report as the submissions alone make it, and what a node tells of it."""
     node = body.get("node")
     if node is None:
         return body, None
     base = node.get("base")
     if base is None:
-        return None, Told(node["rev"], node["id"], body["object"], body["first_received"])
-    return base, Told(node["rev"], node["id"], node["fields"], "")
+        return None, NodeStatement(node["rev"], node["id"], body["object"], body["first_received"])
+    return base, NodeStatement(node["rev"], node["id"], node["fields"], "")
 
 
-def unite(kind: str, base: Body | None, told: Told | None) -> Body:
+def unite(kind: str, base: Body | None, told: NodeStatement | None) -> Body:
     """The reverse of `split`."""
     if told is None:
         assert base is not None

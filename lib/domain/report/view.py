@@ -19,7 +19,7 @@ class Cut(NamedTuple):
     head: str
 
 
-class Conflict(NamedTuple):
+class FieldConflict(NamedTuple):
     """A field that was told several values.
 
     `category`: identity (what it hangs from: mostly an id used twice), verdict (flaky, retried or corrected), detail,
@@ -34,7 +34,7 @@ class Conflict(NamedTuple):
     has_more: bool
 
 
-def conflicts(kind: str, body: Body) -> list[Conflict]:
+def conflicts(kind: str, body: Body) -> list[FieldConflict]:
     """The fields of a report that were told several values, in order."""
     if "lost" not in body and "more" not in body:
         return []
@@ -45,7 +45,7 @@ def conflicts(kind: str, body: Body) -> list[Conflict]:
     ]
 
 
-def _conflict(kind: str, field: str, winner: Any, entries: Sequence[Sequence[Any]], has_more: bool) -> Conflict:
+def _conflict(kind: str, field: str, winner: Any, entries: Sequence[Sequence[Any]], has_more: bool) -> FieldConflict:
     losers = [Cut(entry[5], entry[4]) if is_cut(entry) else entry[0] for entry in entries]
     category: Category = "detail"
     if all(is_cut(entry) for entry in entries):
@@ -54,7 +54,7 @@ def _conflict(kind: str, field: str, winner: Any, entries: Sequence[Sequence[Any
         category = "identity"
     elif field == VERDICTS[kind][0]:
         category = "verdict"
-    return Conflict(field, category, winner, losers, has_more)
+    return FieldConflict(field, category, winner, losers, has_more)
 
 
 def provenance(kind: str, body: Body) -> dict[str, Provenance]:

@@ -27,7 +27,7 @@ def guard_of(namespace: str) -> str:
 
 
 @dataclass(slots=True)
-class Pairs:
+class KeyValues:
     """Get, put and drop."""
 
     store: Store

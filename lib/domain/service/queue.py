@@ -27,7 +27,7 @@ def bell_of(list: str) -> str:
 
 
 @dataclass(slots=True)
-class Items:
+class Queues:
     """Push and pop."""
 
     store: Store

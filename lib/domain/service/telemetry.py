@@ -31,7 +31,7 @@ Group = tuple[str | None, ...]
 
 
 @dataclass(slots=True)
-class Tally:
+class GroupTally:
     """How a group of events turned out; `last` is the newest of them, `last_error` the newest that names an error."""
 
     total: int = 0
@@ -67,8 +67,8 @@ class Tally:
 class Anomalies:
     """Where results fail too often, and which errors came too often; worst first."""
 
-    results: Sequence[tuple[Group, Tally]]
-    errors: Sequence[tuple[Group, Tally]]
+    results: Sequence[tuple[Group, GroupTally]]
+    errors: Sequence[tuple[Group, GroupTally]]
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class Telemetry:
             return self.store.count("telemetry", split.where)
         return sum(1 for _ in self._stream(filters))
 
-    def tally(self, names: Sequence[str], filters: Sequence[Filter]) -> list[tuple[Group, Tally]]:
+    def tally(self, names: Sequence[str], filters: Sequence[Filter]) -> list[tuple[Group, GroupTally]]:
         """The events that meet the filters, by the values of these fields; the largest group first."""
         groups = _Groups(names)
         for event in self._stream(filters):
@@ -150,7 +150,7 @@ class _Groups:
     """Events by the values of some fields, each counted into the tally of its group."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self.tallies: dict[Group, Tally] = {}
+        self.tallies: dict[Group, GroupTally] = {}
         self._names = names
 
     def add(self, event: Body) -> None:
@@ -160,10 +160,10 @@ class _Groups:
         if tally is None:
             if len(self.tallies) >= GROUPS_MAX:
                 raise TooCostly(f"more than {GROUPS_MAX} groups: group by less, or filter")
-            tally = self.tallies[group] = Tally()
+            tally = self.tallies[group] = GroupTally()
         tally.add(event)
 
-    def of(self, min_total: int) -> list[tuple[Group, Tally]]:
+    def of(self, min_total: int) -> list[tuple[Group, GroupTally]]:
         """The groups of at least so many events."""
         return [pair for pair in self.tallies.items() if pair[1].total >= min_total]
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from lib.store.collection import Collection, Shape, Type
+from lib.store.collection import Collection, FieldType, Shape
 from lib.store.indexes import COLLECTIONS, EVENT
 
 KEY = "key"
@@ -52,7 +52,7 @@ def firestore_indexes() -> dict[str, Any]:
 
 def composite(collection: Collection) -> list[tuple[tuple[str, str], ...]]:
     """The composite indexes of a collection: each a row of (field, ASCENDING, DESCENDING or CONTAINS)."""
-    texts = {f.name for f in collection.fields if f.type is Type.TEXTS}
+    texts = {f.name for f in collection.fields if f.type is FieldType.TEXTS}
     shapes = [*collection.shapes, *(_LOG if collection is EVENT else ())]
     alone = [Shape((f.name,), ("",)) for f in collection.fields]
     descending = [Shape((), (first,)) for first in dict.fromkeys(s.order[0] for s in shapes) if first[0] == "-"]

@@ -54,7 +54,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(slots=True)
-class _Job:
+class _Commit:
     """Events of one commit that wait for their numbers."""
 
     events: list[Fresh]
@@ -88,7 +88,7 @@ class Log:
     clock: Clock
     next_seq: Callable[[], int]
     is_sending: bool = False
-    _waiting: deque[_Job] = field(default_factory=deque)
+    _waiting: deque[_Commit] = field(default_factory=deque)
     _gate: threading.Lock = field(default_factory=threading.Lock)
     _unsent: deque[_Batch] = field(default_factory=lambda: deque(maxlen=BATCHES_MAX))
     _sending: threading.Lock = field(default_factory=threading.Lock)
@@ -101,7 +101,7 @@ class Log:
         the commit stands."""
         if not fresh:
             return
-        job = _Job(fresh)
+        job = _Commit(fresh)
         self._waiting.append(job)
         with self._gate:
             if job.is_done:

@@ -10,13 +10,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lib.store.collection import Collection, Type, missing
+from lib.store.collection import Collection, FieldType, missing
 from lib.store.firestore.index import KEY
 from lib.store.firestore.wire import query
 from lib.store.port import Scalar, Scan, Where
 from lib.store.term import INTEGER_MAX, Term, fit_count, fit_cursor, fit_scan, type_of
 
-LOWEST: dict[Type, Scalar] = {Type.TEXT: "", Type.INSTANT: "", Type.INT: -INTEGER_MAX - 1, Type.BOOL: False}
+LOWEST: dict[FieldType, Scalar] = {
+    FieldType.TEXT: "",
+    FieldType.INSTANT: "",
+    FieldType.INT: -INTEGER_MAX - 1,
+    FieldType.BOOL: False,
+}
 """The smallest value of a type: what is not below it is not null either."""
 
 

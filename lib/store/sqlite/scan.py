@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from lib.store.port import Scan, Where
-from lib.store.sqlite.schema import LOWEST, Index, Layout, Side
+from lib.store.sqlite.schema import LOWEST, Index, Layout, SideTable
 from lib.store.sqlite.tally import ABSENT
 from lib.store.term import Term, fit_count, fit_cursor, fit_scan
 
@@ -42,7 +42,7 @@ class Leader(NamedTuple):
 
     term: Term | None
     along: Index | None
-    side: Side | None = None
+    side: SideTable | None = None
     pins: frozenset[str] = frozenset()
 
 

@@ -28,10 +28,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from lib.store.collection import Collection, Type, promote
+from lib.store.collection import Collection, FieldType, promote
 from lib.store.indexes import EVENT
 from lib.store.port import Body
-from lib.store.sqlite.tally import Tally
+from lib.store.sqlite.tally import StoredTally
 
 FORMAT = 1
 """Part of the schema's digest: raise it when stored columns must be computed anew for another reason."""
@@ -43,8 +43,8 @@ LOG_OWN = ("channel", "at", "seq")
 """Columns of the log that it fills itself, whatever an event's body holds."""
 
 BACKFILL_DOCS = 1000
-SQL_TYPES = {Type.TEXT: "TEXT", Type.INSTANT: "TEXT", Type.INT: "INTEGER", Type.BOOL: "INTEGER"}
-LOWEST = {Type.TEXT: "''", Type.INSTANT: "''", Type.INT: "-9223372036854775808", Type.BOOL: "0"}
+SQL_TYPES = {FieldType.TEXT: "TEXT", FieldType.INSTANT: "TEXT", FieldType.INT: "INTEGER", FieldType.BOOL: "INTEGER"}
+LOWEST = {FieldType.TEXT: "''", FieldType.INSTANT: "''", FieldType.INT: "-9223372036854775808", FieldType.BOOL: "0"}
 """SQL of the smallest value of a type: `column >= lowest` leaves nulls out and is a bound that an index can use."""
 
 BELOW_ALL = float("-inf")
@@ -70,7 +70,7 @@ class Index:
         return f'CREATE {unique}INDEX "{self.name}" ON "{self.table}" ({_names(self.columns)}){where}'
 
 
-class Side:
+class SideTable:
     """The side table of a `TEXTS` field: a row per element, clustered by `primary`. `order` is "" when no shape
     orders it; `extras` are other fields that its shapes name."""
 
@@ -120,11 +120,11 @@ class Layout:
         self.fields = [(f.name, f.type.value, f.path) for f in collection.fields]
         self.types = {f.name: f.type for f in collection.fields}
         own = LOG_OWN if self.is_log else ()
-        texts = [f.name for f in collection.fields if f.type is Type.TEXTS]
+        texts = [f.name for f in collection.fields if f.type is FieldType.TEXTS]
         self.columns = tuple(n for n in self.types if n not in texts and n not in own)
         self.sides = {n: _side(collection, n) for n in texts}
         self.indexes = _indexes(collection, self.is_log)
-        self.tally = Tally(collection, self.columns) if collection.tallied else None
+        self.tally = StoredTally(collection, self.columns) if collection.tallied else None
         self.id = "seq" if self.is_log else "id"
         self.selected = 'd."id", d."key", d."rev", d."body", NULL, NULL'
         if self.is_log:
@@ -203,7 +203,7 @@ def _names(columns: Iterable[str]) -> str:
 def _indexes(collection: Collection, is_log: bool) -> tuple[Index, ...]:
     """The indexes of the main table, those that are the beginning of another left out."""
     wanted: dict[tuple[str, ...], int] = {}  # columns, and how many of them are pinned
-    texts = {f.name for f in collection.fields if f.type is Type.TEXTS}
+    texts = {f.name for f in collection.fields if f.type is FieldType.TEXTS}
     shapes = [s for s in collection.shapes if not texts & set(s.equal)]
     if is_log:
         # seq is the rowid, which ends every index by itself; `at` grows with it, so the scan turns it into a seq.
@@ -236,11 +236,11 @@ def _index(table: str, columns: tuple[str, ...], pinned: int, only: str = "") ->
 def _carried(collection: Collection) -> tuple[str, ...]:
     """The least selective scalar equality fields, in order of selectivity."""
     equal = {f for s in collection.shapes for f in s.equal}
-    names = [f.name for f in collection.fields if f.name in equal and f.type is not Type.TEXTS]
+    names = [f.name for f in collection.fields if f.name in equal and f.type is not FieldType.TEXTS]
     return tuple(names[-CARRIED:])
 
 
-def _side(collection: Collection, field: str) -> Side:
+def _side(collection: Collection, field: str) -> SideTable:
     """The side table of a `TEXTS` field; each further shape of the field is a secondary index of it. One with a flag
     holds only the rows of which it is true: that is what flags are for, and most rows are not."""
     shapes = [s for s in collection.shapes if field in s.equal]
@@ -251,13 +251,13 @@ def _side(collection: Collection, field: str) -> Side:
     indexes = []
     for shape in shapes:
         others = tuple(n for n in shape.equal if n != field)
-        only = next((n for n in others if (f := collection.field(n)) and f.type is Type.BOOL), "")
+        only = next((n for n in others if (f := collection.field(n)) and f.type is FieldType.BOOL), "")
         equal = ("value", *(n for n in others if n != only))
         # SQLite reads the flag again, though the index implies it: so it stands there too.
         columns = (*equal, shape.order[0].lstrip("-"), "key", *filter(None, (only,)))
         if only or columns != ("value", order, "key"):
             indexes.append(_index(table, columns, len(equal), only))
-    return Side(field, table, order, extras, tuple(dict.fromkeys(indexes)))
+    return SideTable(field, table, order, extras, tuple(dict.fromkeys(indexes)))
 
 
 def encode_body(body: Body) -> bytes | str:

@@ -19,7 +19,7 @@ ABSENT = 0
 Combination = tuple[Any, ...]
 
 
-class Tally:
+class StoredTally:
     """The tally of one collection, beside its main table."""
 
     def __init__(self, collection: Collection, columns: Sequence[str]) -> None:

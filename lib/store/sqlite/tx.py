@@ -22,7 +22,7 @@ from lib.errors import Exists, Invalid
 from lib.store.indexes import EVENT
 from lib.store.port import BODY_BYTES_MAX, Body, Doc, Page, Scan, check_key, encode_cursor
 from lib.store.sqlite.scan import Look, find_sql
-from lib.store.sqlite.schema import LOG_OWN, Layout, Promoted, Schema, Side, decode_body, encode_body
+from lib.store.sqlite.schema import LOG_OWN, Layout, Promoted, Schema, SideTable, decode_body, encode_body
 from lib.store.sqlite.tally import Combination
 
 Row = Sequence[Any]
@@ -97,7 +97,7 @@ class HalfDone(Exception):
 
 
 @dataclass(slots=True)
-class _Known:
+class _Held:
     """A document this transaction may save: as it is stored, or will be after the writes so far."""
 
     id: int
@@ -116,9 +116,9 @@ class SqliteTx:
         self._layouts = schema.layouts
         self._clock = clock
         self._writes_max = writes_max
-        self._known: dict[tuple[str, str], _Known] = {}
+        self._known: dict[tuple[str, str], _Held] = {}
         self._writes: list[tuple[Any, ...]] = []  # the method that does it, then its arguments
-        self._rows: dict[Side, list[tuple[Any, ...]]] = {}  # of documents created so far, not yet in their side tables
+        self._rows: dict[SideTable, list[tuple[Any, ...]]] = {}  # of new documents, not yet in side tables
         self._changes: dict[Layout, Counter[Combination]] = {}  # of tallied documents, not yet in their tallies
         self._last_at: str | None = None
 
@@ -149,7 +149,7 @@ class SqliteTx:
         if known is None:
             raise RuntimeError(f"{collection} {key} is saved by a transaction that did not read it")
         stored, promoted = _encode(layout, body)
-        before = _Known(known.id, known.rev, known.stored)
+        before = _Held(known.id, known.rev, known.stored)
         known.rev, known.stored = before.rev + 1, stored
         self._writes.append((SqliteTx._update, layout, key, before, stored, promoted))
         return known.rev
@@ -222,7 +222,7 @@ class SqliteTx:
         return layout
 
     def _know(self, layout: Layout, row: Row) -> Doc:
-        self._known[layout.name, row[1]] = _Known(row[0], row[2], row[3])
+        self._known[layout.name, row[1]] = _Held(row[0], row[2], row[3])
         return read_doc(row)
 
     def _insert(self, layout: Layout, key: str, stored: bytes | str, promoted: Promoted) -> None:
@@ -240,7 +240,7 @@ class SqliteTx:
         assert id is not None
         return id
 
-    def _update(self, layout: Layout, key: str, before: _Known, stored: bytes | str, promoted: Promoted) -> None:
+    def _update(self, layout: Layout, key: str, before: _Held, stored: bytes | str, promoted: Promoted) -> None:
         """Write the body, and of columns and side rows only what changed: every index left alone is a page saved."""
         self._add_rows()
         old = layout.split(decode_body(before.stored))

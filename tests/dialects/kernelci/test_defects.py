@@ -295,7 +295,7 @@ def test_13_the_description_is_served_and_the_greeting_is_json(client):
 def test_13_users_are_added_verified_and_grouped_as_the_older_tools_do_it(ask, client, hub, root):
     account = {"username": "new", "email": "new@example.org", "password": "secret"}
     assert ask("POST", "/user/register", account, by="root")[0] == 200
-    token = hub.letters.verify_token(hub.accounts.by_name("new"), client.clock())
+    token = hub.account_mail.verify_token(hub.accounts.by_name("new"), client.clock())
     assert ask("POST", "/user/verify", {"token": token})[1]["is_verified"]
     form = {"username": "new", "password": "secret"}
     assert client.send("POST", "/latest/user/login", form=form).status == 200
@@ -317,7 +317,7 @@ def test_14_a_namespace_can_be_closed(ask, root):
 def test_14_who_changes_the_address_gets_back_in(ask, client, hub):
     assert ask("PATCH", "/user/me", {"email": "new@example.org"})[1]["is_verified"] is False
     assert ask("GET", "/whoami")[0] == 403
-    token = hub.letters.verify_token(hub.accounts.by_name("bob"), client.clock())
+    token = hub.account_mail.verify_token(hub.accounts.by_name("bob"), client.clock())
     assert ask("POST", "/user/verify", {"token": token})[0] == 200
     assert ask("GET", "/whoami")[0] == 200
 

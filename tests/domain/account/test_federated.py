@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lib.auth.port import Visitor
+from lib.auth.port import FederatedUser
 from lib.domain.account import federated
 from lib.domain.account.account import KNOWN_FOR
 from lib.domain.hub import Hub
@@ -15,17 +15,17 @@ from lib.errors import Coded, Exists, Invalid, Unavailable
 from lib.outbound.memory import MemoryPost
 from tests import build
 
-ANN = Visitor("firebase:p", "u1", "ann", "ann@example.org")
+ANN = FederatedUser("firebase:p", "u1", "ann", "ann@example.org")
 
 
 class Embassy:
     """The Visitors port from memory: whom each token stands for."""
 
     def __init__(self) -> None:
-        self.tokens: dict[str, Visitor] = {"of ann": ANN}
+        self.tokens: dict[str, FederatedUser] = {"of ann": ANN}
         self.error: Exception | None = None
 
-    def check(self, token: str, now: Any) -> Visitor | None:
+    def check(self, token: str, now: Any) -> FederatedUser | None:
         if self.error is not None:
             raise self.error
         return self.tokens.get(token)
@@ -157,7 +157,7 @@ def test_an_administrator_can_rename_deactivate_and_delete_it(hub, who, clock):
 
 def test_it_has_no_password_here(hub, who, post, clock):
     id = who("of ann").id
-    hub.letters.ask_reset("ann@example.org", clock())
+    hub.account_mail.ask_reset("ann@example.org", clock())
     assert post.sent == []
     for password in ("", "plain:", "password"):
         with pytest.raises(Coded, match="LOGIN_BAD_CREDENTIALS"):
@@ -169,6 +169,6 @@ def test_it_has_no_password_here(hub, who, post, clock):
 def test_memory_for_visitors_is_bounded(hub, who, embassy, monkeypatch):
     monkeypatch.setattr(federated, "KNOWN_MAX", 3)
     for n in range(10):
-        embassy.tokens[f"{n}"] = Visitor("firebase:p", f"u{n}", f"n{n}", f"{n}@example.org")
+        embassy.tokens[f"{n}"] = FederatedUser("firebase:p", f"u{n}", f"n{n}", f"{n}@example.org")
         assert who(f"{n}").username == f"n{n}"
     assert who("0").username == "n0"

@@ -31,40 +31,40 @@ def token_of(mail):
 
 
 def test_a_letter_goes_to_the_address_of_the_account_and_its_token_verifies(hub, bob, post, clock):
-    hub.letters.ask_verify("BOB@KernelCI.org", clock())
+    hub.account_mail.ask_verify("BOB@KernelCI.org", clock())
     (mail,) = post.sent
     assert mail.to == "bob@kernelci.org" and "bob" in mail.text
-    assert hub.letters.verify(token_of(mail), clock()).is_verified
+    assert hub.account_mail.verify(token_of(mail), clock()).is_verified
     with pytest.raises(Coded, match="VERIFY_USER_ALREADY_VERIFIED"):
-        hub.letters.verify(token_of(mail), clock())
+        hub.account_mail.verify(token_of(mail), clock())
 
 
 def test_a_reset_token_sets_a_password_once(hub, bob, post, clock):
-    hub.letters.ask_reset(bob.email, clock())
+    hub.account_mail.ask_reset(bob.email, clock())
     token = token_of(post.sent[0])
     with pytest.raises(Invalid):
-        hub.letters.reset(token, "x" * 2000, clock())
-    hub.letters.reset(token, "new", clock())
+        hub.account_mail.reset(token, "x" * 2000, clock())
+    hub.account_mail.reset(token, "new", clock())
     assert hub.accounts.get(bob.id).hashed_password == "plain:new"
     with pytest.raises(Coded, match="RESET_PASSWORD_BAD_TOKEN"):
-        hub.letters.reset(token, "newer", clock())
+        hub.account_mail.reset(token, "newer", clock())
 
 
 def test_any_change_of_the_password_ends_it(hub, bob, clock):
-    token = hub.letters.reset_token(bob, clock())
+    token = hub.account_mail.reset_token(bob, clock())
     hub.accounts.update_password("bob", "bob", "other")
     with pytest.raises(Coded):
-        hub.letters.reset(token, "new", clock())
+        hub.account_mail.reset(token, "new", clock())
 
 
 def test_of_two_uses_at_once_one_holds(hub, bob, clock):
-    token = hub.letters.reset_token(bob, clock())
+    token = hub.account_mail.reset_token(bob, clock())
     done, barrier = [], threading.Barrier(4)
 
     def use(password):
         barrier.wait()
         with contextlib.suppress(Coded):
-            done.append(hub.letters.reset(token, password, clock()))
+            done.append(hub.account_mail.reset(token, password, clock()))
 
     threads = [threading.Thread(target=use, args=(f"new{n}",)) for n in range(4)]
     for thread in threads:
@@ -75,29 +75,29 @@ def test_of_two_uses_at_once_one_holds(hub, bob, clock):
 
 
 def test_no_letter_goes_to_strangers_the_verified_or_the_inactive(hub, bob, post, clock):
-    hub.letters.ask_verify("nobody@kernelci.org", clock())
-    hub.letters.ask_reset("nobody@kernelci.org", clock())
+    hub.account_mail.ask_verify("nobody@kernelci.org", clock())
+    hub.account_mail.ask_reset("nobody@kernelci.org", clock())
     hub.accounts.edit(bob.id, {"is_verified": True})
-    hub.letters.ask_verify(bob.email, clock())
+    hub.account_mail.ask_verify(bob.email, clock())
     hub.accounts.edit(bob.id, {"is_active": False})
-    hub.letters.ask_reset(bob.email, clock())
+    hub.account_mail.ask_reset(bob.email, clock())
     assert post.sent == []
 
 
 def test_an_address_is_not_flooded(hub, bob, post, clock):
     for _ in range(5):
-        hub.letters.ask_reset(bob.email, clock())
+        hub.account_mail.ask_reset(bob.email, clock())
         clock.advance(seconds=10)
     assert len(post.sent) == 1
     clock.advance(seconds=10)
-    hub.letters.ask_reset(bob.email, clock())
+    hub.account_mail.ask_reset(bob.email, clock())
     assert len(post.sent) == 2
 
 
 def test_a_session_token_is_none_of_them_and_they_are_no_session_tokens(hub, auth, bob, clock):
-    for token in (hub.letters.verify_token(bob, clock()), hub.letters.reset_token(bob, clock())):
+    for token in (hub.account_mail.verify_token(bob, clock()), hub.account_mail.reset_token(bob, clock())):
         assert hub.accounts.actor_of(token, clock()) is None
-    for use in (hub.letters.verify, lambda t, now: hub.letters.reset(t, "new", now)):
+    for use in (hub.account_mail.verify, lambda t, now: hub.account_mail.reset(t, "new", now)):
         with pytest.raises(Coded):
             use(auth.mint(bob.id, clock()), clock())
 

@@ -12,7 +12,7 @@ from kcidb_io.schema import V5_3
 
 from lib.dialects.kcidb.codec import decode
 from lib.domain.bridge import value
-from lib.domain.bridge.projection import Finish, project_node
+from lib.domain.bridge.projection import FinishTimes, project_node
 from lib.domain.bridge.run import INCOMPLETE, path_of
 from lib.domain.node.node import Node
 from tests.build import NOW, REVISION
@@ -74,7 +74,7 @@ def test_a_checkout_with_all_there_is():
         f"patch{9:05000}": "https://s.org/9", f"patch1{0:05000}": "https://s.org/0",
         "checkout_log": "https://s.org/log",
     }  # fmt: skip
-    finish = Finish(NOW, NOW + HOUR)
+    finish = FinishTimes(NOW, NOW + HOUR)
     checkout = node("checkout", "checkout", artifacts=artifacts, **done("pass", data={"kernel_revision": revision}))
     assert tell(checkout, finish=finish) == {
         "id": f"maestro:{checkout.id}",

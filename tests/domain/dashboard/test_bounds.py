@@ -8,10 +8,10 @@ import pytest
 
 from lib.domain.dashboard import issue
 from lib.domain.dashboard.hardware import Window, bench, list_hardware, tests_on
-from lib.domain.dashboard.history import COMMITS_MAX, Course, Line, commits, commits_of, history, runs
+from lib.domain.dashboard.history import COMMITS_MAX, RunSelector, TreeSelector, commits, commits_of, history, runs
 from lib.domain.dashboard.issue import first_sighting, list_issues, marks_of, newest_versions, spread
-from lib.domain.dashboard.reader import Board, since
-from lib.domain.dashboard.report import Asked, report
+from lib.domain.dashboard.reader import DashboardReader, since
+from lib.domain.dashboard.report import ReportQuery, report
 from lib.domain.dashboard.row import is_dummy
 from lib.domain.dashboard.tree import count_at, heads, list_trees
 from lib.domain.report.archive import Archive
@@ -22,7 +22,7 @@ from tests.build import board as given
 
 tests_on.__test__ = False
 WEEK = NOW - timedelta(days=7)
-MAINLINE = Line(given.MAINLINE, "master", "mainline", "maestro")
+MAINLINE = TreeSelector(given.MAINLINE, "master", "mainline", "maestro")
 ROCK = "rk3399-rock-pi-4b"
 
 
@@ -32,7 +32,7 @@ def full(store, **more):
     for kind, objects in more.items():
         made[kind] += objects
     given.store(store, made, NOW)
-    return Board(Archive(store), 10_000)
+    return DashboardReader(Archive(store), 10_000)
 
 
 def checkout(name, commit="7" * 40, hours=3, **more):
@@ -49,8 +49,8 @@ def checkout(name, commit="7" * 40, hours=3, **more):
         lambda board: list_hardware(board, Window("maestro", WEEK, NOW)),
         lambda board: tests_on(board, ROCK, Window("maestro", WEEK, NOW)),
         lambda board: list_issues(board, WEEK, NOW),
-        lambda board: report(board, Asked(MAINLINE, age_max=timedelta(days=7)), NOW),
-        lambda board: runs(board, Course("boot", MAINLINE, "defconfig"), None, 10),
+        lambda board: report(board, ReportQuery(MAINLINE, age_max=timedelta(days=7)), NOW),
+        lambda board: runs(board, RunSelector("boot", MAINLINE, "defconfig"), None, 10),
         lambda board: commits(board, MAINLINE),
     ],
 )
@@ -59,7 +59,7 @@ def test_no_answer_reads_more_than_it_may(store, ask):
     ask(board)
     assert 0 < board.docs_read < 100
     with pytest.raises(TooCostly, match="more than 2 documents would be read"):
-        ask(Board(board.archive, 2))
+        ask(DashboardReader(board.archive, 2))
 
 
 def test_what_nobody_asks_for_is_not_read(store):
@@ -82,7 +82,7 @@ def test_a_commit_is_known_by_all_its_checkouts(store):
 def test_a_checkout_without_a_start_has_a_history_of_itself(store):
     board = full(store, checkouts=[checkout("undated", start_time=None)])
     (view,) = board.checkouts("7" * 40)
-    assert [c.earliest_start for c in history(board, [view], Line(origin="ti"))] == [None]
+    assert [c.earliest_start for c in history(board, [view], TreeSelector(origin="ti"))] == [None]
 
 
 def test_many_commits_are_refused(store):
@@ -93,9 +93,9 @@ def test_many_commits_are_refused(store):
 def test_histories_end_at_their_length(store):
     many = [checkout(f"c{n}", f"{n:040x}", 1 + n / 100, tree_name="t") for n in range(COMMITS_MAX + 5)]
     board = full(store, checkouts=many)
-    assert len(commits(board, Line(tree="t"))) == COMMITS_MAX
-    assert len(history(board, [many[0]], Line(tree="t"))) == 10
-    assert len(commits(board, Line(tree="t"), most=3)) == 3
+    assert len(commits(board, TreeSelector(tree="t"))) == COMMITS_MAX
+    assert len(history(board, [many[0]], TreeSelector(tree="t"))) == 10
+    assert len(commits(board, TreeSelector(tree="t"), most=3)) == 3
 
 
 def test_checkouts_that_started_together_are_told_apart_by_their_ids():
@@ -123,12 +123,12 @@ def test_builds_that_nobody_made_are_not_counted_and_their_tests_are(store):
 
 def test_runs_of_a_test_are_those_of_one_configuration_and_tree(store):
     board = full(store)
-    assert [row.status for row in runs(board, Course("boot", MAINLINE, "defconfig"), None, 10)] == [
+    assert [row.status for row in runs(board, RunSelector("boot", MAINLINE, "defconfig"), None, 10)] == [
         "FAIL", "PASS", "PASS",
     ]  # fmt: skip
-    assert runs(board, Course("boot", MAINLINE, "allmodconfig"), None, 10) == []
-    assert runs(board, Course("boot", MAINLINE, "defconfig", "other"), None, 10) == []
-    assert len(runs(board, Course("boot", MAINLINE, "defconfig", ROCK), NOW - timedelta(hours=20), 1)) == 1
+    assert runs(board, RunSelector("boot", MAINLINE, "allmodconfig"), None, 10) == []
+    assert runs(board, RunSelector("boot", MAINLINE, "defconfig", "other"), None, 10) == []
+    assert len(runs(board, RunSelector("boot", MAINLINE, "defconfig", ROCK), NOW - timedelta(hours=20), 1)) == 1
 
 
 def test_hardware_without_a_platform_goes_by_what_it_is_compatible_with(store):
@@ -175,7 +175,7 @@ def test_where_an_issue_was_seen(store, monkeypatch):
     found = spread(board, "redhat:i2")
     assert (found.first.checkout["id"], found.last.checkout["id"]) == ("maestro:cs", "maestro:c3")
     assert found.trees == {1: {("mainline", "master"), ("stable-rc", "queue/6.6")}}
-    assert spread(board, "maestro:lonely") == issue.Spread(None, None)
+    assert spread(board, "maestro:lonely") == issue.Occurrences(None, None)
     monkeypatch.setattr(issue, "INCIDENTS_MAX", 1)
     assert len(spread(board, "redhat:i2").trees[1]) == 1, "the newest incidents name the trees"
 

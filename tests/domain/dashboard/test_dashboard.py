@@ -5,12 +5,12 @@ from datetime import timedelta
 import pytest
 
 from lib.domain.dashboard import compare, hardware, history, issue, origin, report, tree
-from lib.domain.dashboard.filter import OPERATORS, Filter, condition
+from lib.domain.dashboard.filter import OPERATORS, RowFilter, condition
 from lib.domain.dashboard.like import like, sql_like
-from lib.domain.dashboard.reader import Board, Rows
+from lib.domain.dashboard.reader import DashboardReader, Rows
 from lib.domain.dashboard.row import BuildRow, TestRow, is_boot
 from lib.domain.dashboard.summary import UNEXPLAINED, summarise
-from lib.domain.dashboard.tally import STATUSES, Tally
+from lib.domain.dashboard.tally import STATUSES, StatusTally
 from lib.domain.report.archive import Archive
 from lib.errors import Invalid, TooCostly
 from tests.build import NOW
@@ -33,18 +33,18 @@ test_row.__test__ = False
 @pytest.fixture
 def board(store):
     made.store(store, made.world(NOW), NOW)
-    return Board(Archive(store), 1_000_000)
+    return DashboardReader(Archive(store), 1_000_000)
 
 
 def where(name, *values, op=""):
-    return Filter((condition(name, op, values),))
+    return RowFilter((condition(name, op, values),))
 
 
 # Tallies and rows.
 
 
 def test_every_status_has_its_place():
-    tally = Tally(STATUSES)
+    tally = StatusTally(STATUSES)
     assert (tally.total, tally.passed, tally.failed, tally.inconclusive) == (7, 1, 1, 5)
 
 
@@ -125,8 +125,8 @@ def test_a_summary_counts_what_is_taken_and_offers_everything():
     found = summarise(rows, where("test.path", "ltp.a"))
     assert found.builds.status.total == 2 and found.builds.unknown_issues == 1
     assert found.builds.compilers == {"arm64": {"gcc", "clang"}} and set(found.builds.labs) == {"Unknown", "l"}
-    assert found.boots.issues == {("i", 1): Tally(["FAIL"])} and found.boots.reasons == {UNEXPLAINED: 1}
-    assert found.tests.status == Tally(["FAIL"]) and found.tests.reasons == {"Oops": 1}
+    assert found.boots.issues == {("i", 1): StatusTally(["FAIL"])} and found.boots.reasons == {UNEXPLAINED: 1}
+    assert found.tests.status == StatusTally(["FAIL"]) and found.tests.reasons == {"Oops": 1}
     assert found.boot_options.issues == {("i", 1)} and not found.boot_options.has_unknown_issue
     assert found.test_options.has_unknown_issue and list(found.issues) == [("i", 1)]
 
@@ -185,14 +185,14 @@ def test_a_long_branch_is_not_taken_for_another(board, store):
     other = {"id": "m:l", "origin": "m", "git_commit_hash": "a" * 40, "git_repository_branch": long, "tree_name": "t",
              "start_time": NOW.isoformat()}  # fmt: skip
     made.store(store, {"checkouts": [other]}, NOW)
-    assert history.commits(board, history.Line(branch=long))
-    assert not history.commits(board, history.Line(branch=long + "y"))
+    assert history.commits(board, history.TreeSelector(branch=long))
+    assert not history.commits(board, history.TreeSelector(branch=long + "y"))
     assert tree.newest(board, "t", long + "y", "m") is None
 
 
 def test_an_answer_that_would_read_too_much_is_refused(store, board):
     with pytest.raises(TooCostly):
-        tree.list_trees(Board(board.archive, 5), "maestro", NOW - timedelta(days=7))
+        tree.list_trees(DashboardReader(board.archive, 5), "maestro", NOW - timedelta(days=7))
 
 
 def test_origins_cost_two_documents_each(board):
@@ -218,9 +218,9 @@ def test_an_issue_was_seen_first_where_it_was_checked_out_first(board):
 
 
 def test_a_report_looks_no_further_back_than_it_is_asked(board):
-    line = history.Line(made.MAINLINE, "master", origin="maestro")
-    day = report.report(board, report.Asked(line), NOW)
+    line = history.TreeSelector(made.MAINLINE, "master", origin="maestro")
+    day = report.report(board, report.ReportQuery(line), NOW)
     assert day.checkout["id"] == "maestro:c3" and not any(day.trends.values())
-    days = report.report(board, report.Asked(line, age_max=timedelta(hours=72)), NOW)
+    days = report.report(board, report.ReportQuery(line, age_max=timedelta(hours=72)), NOW)
     assert [course[3] for course in days.trends["regression"]] == ["boot"]
-    assert report.report(board, report.Asked(line, age_max=timedelta(hours=1)), NOW) is None
+    assert report.report(board, report.ReportQuery(line, age_max=timedelta(hours=1)), NOW) is None

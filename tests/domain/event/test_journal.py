@@ -53,13 +53,13 @@ def test_a_channel_has_a_name(hub):
 
 
 def test_a_push_rings_for_those_who_wait(hub, bus, clock):
-    hub.items.push("todo", 1, clock(), source=None)
+    hub.queues.push("todo", 1, clock(), source=None)
     assert bus.woken == [bell_of("todo")]
 
 
 def test_an_item_has_a_bounded_number_of_attributes(hub, clock):
     with pytest.raises(Invalid):
-        hub.items.push("todo", 1, clock(), source=None, attributes={str(n): n for n in range(51)})
+        hub.queues.push("todo", 1, clock(), source=None, attributes={str(n): n for n in range(51)})
 
 
 def test_named_nodes_are_paged_by_cursor_too(hub, clock):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from lib.domain.event.loop import Patrol
+from lib.domain.event.loop import BackgroundLoop
 from tests.build import NOW, RecordingBus
 
 
@@ -19,7 +19,7 @@ def test_it_runs_when_its_channel_has_news_and_outlives_a_fault(caplog):
             raise faults.pop()
         return 1
 
-    patrol = Patrol(run, "kcidb", bus, lambda: NOW)
+    patrol = BackgroundLoop(run, "kcidb", bus, lambda: NOW)
     thread = threading.Thread(target=patrol.pump, args=(stop,))
     thread.start()
     try:

@@ -38,7 +38,7 @@ class Scene:
 
     def tests(self, *ids, **changes):
         self.merge(*(("tests", {**TEST, "id": id, **changes}) for id in ids))
-        self.hub.watchman.sweep(self.clock())
+        self.hub.readiness_follower.sweep(self.clock())
 
     def send(self, **by):
         return self.hub.deliveries.sweep(self.clock.advance(**by))

@@ -59,7 +59,7 @@ def heard(hub, clock):
     def hear(**by):
         nonlocal position
         clock.advance(**by)
-        hub.watchman.sweep(clock())
+        hub.readiness_follower.sweep(clock())
         events = hub.store.read(READY_CHANNEL, position, 1000)
         position = events[-1].seq if events else position
         hear.events = events
@@ -73,7 +73,7 @@ def test_nobody_watches_and_nothing_is_read(hub, merge, heard, clock, monkeypatc
     assert heard() == []
     monkeypatch.setattr(hub.store, "find", None)
     monkeypatch.setattr(hub.store, "load", None)
-    assert hub.watchman.sweep(clock()) == hub.deliveries.sweep(clock()) == 0
+    assert hub.readiness_follower.sweep(clock()) == hub.deliveries.sweep(clock()) == 0
 
 
 def test_a_watch_hears_of_what_comes_after_it(merge, watch, heard):
@@ -260,15 +260,15 @@ def test_links_of_issues(merge, watch, heard):
 
 def test_an_operators_purpose_is_watched(hub, merge, watch, heard, clock):
     needs = {"tests": [{"field": "status"}, {"settled": "self"}]}
-    hub.agenda.define({"name": "still", "settle_s": 60, "needs": needs}, clock())
+    hub.purposes.define({"name": "still", "settle_s": 60, "needs": needs}, clock())
     made = watch("still")
     merge(("tests", TEST))
     assert heard() == []
     assert heard(seconds=60) == [("ready", "a:t1")]
     with pytest.raises(Exception, match="in use"):
-        hub.agenda.drop("still")
+        hub.purposes.drop("still")
     hub.watches.drop(hub.accounts.get(made.user_id).as_actor(), made.id)
-    hub.agenda.drop("still")
+    hub.purposes.drop("still")
 
 
 def test_events_of_another_kind_are_passed_over(hub, merge, watch, heard, clock, ids):
@@ -298,7 +298,7 @@ def test_an_appointment_of_a_watch_that_another_process_made_just_now_is_kept(
     # It is due, and another run comes that still thinks what it thought a while ago.
     clock.advance(hours=1)
     behind.watches._known = clock(), behind.watches._known[1]
-    assert behind.watchman.sweep(clock()) == 0
+    assert behind.readiness_follower.sweep(clock()) == 0
     assert heard(minutes=1) == [("ready", "a:c1")]
 
 
@@ -361,7 +361,7 @@ def test_two_rounds_at_once_are_one(merge, watch, heard, store, bus, auth, clock
         nonlocal is_inside
         if not is_inside:
             is_inside = True
-            other.watchman.run(clock())
+            other.readiness_follower.run(clock())
             is_inside = False
         return transact(self, work)
 
@@ -477,7 +477,7 @@ def test_killed_anywhere_it_tells_the_same(
     def run(hub, limit):
         """One process; whether it lived."""
         with killed_at(store, limit, is_before=is_before) as fate:
-            hub.watchman.sweep(clock())
+            hub.readiness_follower.sweep(clock())
         return fate.lived
 
     for hours in (0, 3):

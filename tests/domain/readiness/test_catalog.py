@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lib.domain.readiness.catalog import PURPOSES_MAX, Agenda
+from lib.domain.readiness.catalog import PURPOSES_MAX, PurposeCatalog
 from lib.domain.readiness.form import decode_purpose, encode_form, encode_purpose
 from lib.domain.readiness.purpose import BUILT_IN
 from lib.errors import Conflict, Invalid, NotFound
@@ -88,7 +88,7 @@ def test_a_fault_is_named_by_its_path(data, path, words):
 
 
 def test_operators_define_replace_and_drop(store):
-    agenda, other = Agenda(store), Agenda(store)
+    agenda, other = PurposeCatalog(store), PurposeCatalog(store)
     assert agenda.define(BOOTS, NOW)[1] is True
     assert agenda.define(form(about="other"), NOW)[1] is False
     assert agenda.catalog(NOW)["arm64-boots"].about == other.catalog(NOW)["arm64-boots"].about == "other"
@@ -101,7 +101,7 @@ def test_operators_define_replace_and_drop(store):
 
 
 def test_what_every_hub_has_stays(store):
-    agenda = Agenda(store)
+    agenda = PurposeCatalog(store)
     with pytest.raises(Conflict, match="built in"):
         agenda.define(form(name="report"), NOW)
     with pytest.raises(Conflict, match="built in"):
@@ -109,7 +109,7 @@ def test_what_every_hub_has_stays(store):
 
 
 def test_what_others_are_made_of_stays(store):
-    agenda = Agenda(store)
+    agenda = PurposeCatalog(store)
     agenda.define(BOOTS, NOW)
     agenda.define({"name": "a", "needs": {"tests": [{"purpose": "arm64-boots"}]}}, NOW)
     with pytest.raises(Conflict, match="in use"):
@@ -124,12 +124,12 @@ def test_what_others_are_made_of_stays(store):
     with pytest.raises(Invalid, match="of the purpose a come to at most 50"):
         agenda.define(form(needs=large), NOW)
     # Read in any order, though `a` comes first and refers to the other.
-    assert set(Agenda(store).catalog(NOW)) == {*BUILT_IN, "a", "arm64-boots"}
+    assert set(PurposeCatalog(store).catalog(NOW)) == {*BUILT_IN, "a", "arm64-boots"}
 
 
 def test_there_is_a_most(store, monkeypatch):
     monkeypatch.setattr("lib.domain.readiness.catalog.PURPOSES_MAX", 2)
-    agenda = Agenda(store)
+    agenda = PurposeCatalog(store)
     for name in ("a", "b"):
         agenda.define(form(name=name), NOW)
     with pytest.raises(Invalid, match="the most"):
