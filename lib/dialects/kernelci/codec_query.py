@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, NamedTuple, TypeVar, cast
 
-from pydantic import TypeAdapter, ValidationError
 from pydantic import Field as Rule
+from pydantic import TypeAdapter, ValidationError
 
 from lib.clock import read_instant, stamp, to_milliseconds
 from lib.dialects.wire import problems_of

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
 from pydantic import Field as Rule
+from pydantic import TypeAdapter, ValidationError
 
 from lib.clock import read_instant, stamp_milliseconds
 from lib.dialects.kernelci.codec import Wire, keys_of, naive
