@@ -30,12 +30,11 @@ def test_it_has_every_route_once():
     assert len(bounds) == len({id(bound.route) for bound in routes.table().bounds})
     assert len(operations) == len(places)
     assert len({o["operationId"] for o in operations}) == len(operations)
-    assert all(o["summary"] for o in operations)
+    assert [o["operationId"] for o in operations if not o["summary"]] == []
     assert sum(len(o["summary"].split("; or: ")) for o in operations) == len(bounds)
 
 
 def test_it_names_what_it_refers_to():
     described = openapi.describe()
     text = json.dumps(described)
-    for name in described["components"]["schemas"]:
-        assert f"#/components/schemas/{name}" in text, name
+    assert [name for name in described["components"]["schemas"] if f"#/components/schemas/{name}" not in text] == []

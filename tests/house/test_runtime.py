@@ -40,8 +40,11 @@ def imported() -> dict[str, str]:
 
 def test_every_import_is_required():
     distributions = importlib.metadata.packages_distributions()
-    for module, by in imported().items():
-        assert any(normal(d) in required() for d in distributions[module]), f"{by} imports {module}"
+    missing = [
+        f"{by} imports {module}" for module, by in imported().items()
+        if not any(normal(d) in required() for d in distributions[module])
+    ]  # fmt: skip
+    assert missing == []
 
 
 def test_every_requirement_is_used():
@@ -51,9 +54,8 @@ def test_every_requirement_is_used():
 
 
 def test_every_requirement_is_pinned_and_says_why():
-    for line in REQUIRED.read_text().splitlines():
-        if line and not line.startswith("#"):
-            assert re.fullmatch(r"[\w.-]+==[\w.]+ +# \S.*", line), line
+    lines = [line for line in REQUIRED.read_text().splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if not re.fullmatch(r"[\w.-]+==[\w.]+ +# \S.*", line)] == []
 
 
 def after(code: str) -> set[str]:
