@@ -1,9 +1,12 @@
 # `make help` lists the targets. The first run makes .venv; later ones start at once unless a requirements file
 # has changed. PYTHON names the interpreter that makes it: make serve PYTHON=python3.12
+# PREFIX/bin is where `install` puts the command: make install PREFIX=/opt
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PREFIX ?= $(HOME)/.local
+TRIBUTARY := $(BIN)/python -P functions/tributary.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 SOURCES := $(wildcard main.py lib functions schemas) $(if $(wildcard infra/*.py),infra)
 
@@ -15,13 +18,19 @@ endif
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-full check format openapi map plan deploy infra-files check-infra clean FORCE
+.PHONY: help serve install uninstall test test-full check format openapi map plan deploy infra-files check-infra clean FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 serve: $(VENV)/.runtime ## run the hub on this machine: HTTP, background work and ticker in one process, data in var/
-	@exec $(BIN)/python -m functions.local
+	@exec $(TRIBUTARY) serve
+
+install: $(VENV)/.runtime ## put the command `tributary` on the path, in ~/.local/bin (or PREFIX=…)
+	@PYTHONPATH=. $(BIN)/python functions/command/launcher.py install "$(PREFIX)"
+
+uninstall: ## remove that command
+	@PYTHONPATH=. $(PYTHON) functions/command/launcher.py uninstall "$(PREFIX)"
 
 test: $(VENV)/.tests ## the tests, without the long ones
 	$(BIN)/python -m pytest -m "not full" $(ARGS)
@@ -40,7 +49,7 @@ format: $(VENV)/.tests ## put the code in the form that `check` asks for
 	$(BIN)/ruff format .
 
 openapi: $(VENV)/.runtime ## write schemas/openapi.json, docs/routes.md and docs/kcidb-schema.md from their tables
-	$(BIN)/python -m functions.admin openapi
+	$(TRIBUTARY) admin openapi
 
 map: $(VENV)/.tests ## write the map of the packages into lib/__init__.py, CONTRIBUTING.md and the packages
 	$(BIN)/python -m tests.house.rooms

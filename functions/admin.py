@@ -1,4 +1,4 @@
-"""`python -m functions.admin …`: the command line by its former name."""
+"""`tributary admin …` as the module that it was before the command had a name."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TextIO
+from typing import Any, TextIO
 
 PASSWORD_BYTES = 15
 LINES_MAX = 100_000
@@ -103,6 +103,37 @@ def pour(pieces: Iterable[bytes]) -> None:
 def warn(*lines: str) -> None:
     """Tell the one who ran the command what is no answer."""
     sys.stderr.write("".join(f"{line}\n" for line in lines))
+
+
+def has_watcher() -> bool:
+    """Whether stderr is a terminal that can show a bar."""
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def is_on_terminal() -> bool:
+    """Whether the answer goes to a terminal."""
+    return sys.stdout.isatty()
+
+
+def drawing() -> Any:
+    """A bar of rich with one task, on stderr."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    # What is said on a terminal meanwhile goes above the bar; an answer that goes elsewhere is left alone.
+    drawing = Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+        console=Console(stderr=True), transient=True, redirect_stderr=True, redirect_stdout=is_on_terminal(),
+    )  # fmt: skip
+    drawing.add_task("", total=None)
+    return drawing
 
 
 def made_up_password() -> str:

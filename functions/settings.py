@@ -1,8 +1,9 @@
 """Settings: one table, read once from the environment and `.env`, every fault reported together.
 
-The environment wins over `.env`. An empty value counts as not set, since compose files pass those on. Names without
-`HUB_` are KernelCI's own (kernelci.md 8 and 9), so that its environment files work here. Called by `wiring` and the
-commands; `docs/settings.md` says the same for people, and a test compares the two.
+An option of a command wins over the environment, the environment over `.env` (`place.py` says which). An empty value
+counts as not set, since compose files pass those on. Names without `HUB_` are KernelCI's own (kernelci.md 8 and 9), so
+that its environment files work here. Called by `wiring` and the commands; `docs/settings.md` says the same for people,
+and a test compares the two.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from functions import place
+from functions.bind import Bind
+from functions.bind import parse as parse_bind
+from functions.fault import Faulty
+
 ALGORITHMS = ("HS256", "HS384", "HS512")
 ACCOUNTS_MAX = 20
 """Most service accounts of one setting."""
@@ -31,13 +37,6 @@ KEEP_ALIVE_S_MAX = 3600
 """A poll is never held longer, whatever KEEP_ALIVE_PERIOD says: nobody waits for an answer for ever."""
 SECRET_BYTES_WANTED = 32
 """HS256 is as strong as its key up to this length (RFC 7518, 3.2)."""
-
-
-class Bind(NamedTuple):
-    """Where to listen."""
-
-    host: str
-    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +71,6 @@ class Settings:
     notes: tuple[str, ...] = ()
 
 
-class Faulty(Exception):
-    """The environment cannot be used; `faults` has one line for each reason, never a secret value."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
-
-
 Parse = Callable[[str], Any]
 
 
@@ -92,15 +83,6 @@ class Setting(NamedTuple):
     help: str
     parse: Parse = str
     synonym: str = ""
-
-
-def _bind(text: str) -> Bind:
-    host, _, port = text.rpartition(":")
-    if not re.fullmatch(r"([0-9]{1,3}\.){3}[0-9]{1,3}", host) or not all(int(part) <= 255 for part in host.split(".")):
-        raise ValueError("must be an IPv4 address and a port, like 127.0.0.1:8080")
-    if not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
-        raise ValueError("must end in a port from 0 to 65535, like 127.0.0.1:8080")
-    return Bind(host, int(port))
 
 
 def _port(text: str) -> int:
@@ -197,9 +179,9 @@ def _keep_alive(text: str) -> timedelta:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("HUB_BIND", "127.0.0.1:8080", "IPv4:port", "where `make serve` listens", _bind),
-    Setting("HUB_STORE", "sqlite:///var/hub.db", "URL",
-            "the store; a relative path is below the working folder, `firestore://PROJECT` is Google's", _url),
+    Setting("HUB_BIND", "127.0.0.1:8080", "host:port",
+            "where the hub listens; an IPv6 address has brackets: `[::1]:8080`", parse_bind),
+    Setting("HUB_STORE", place.STORE, "URL", "the store: [below](#the-store); `firestore://PROJECT` is Google's", _url),
     Setting("HUB_BUS", "embedded", "URL", "the bus; `embedded` is this machine's, `pubsub://PROJECT/TOPIC` Google's"),
     Setting("HUB_PUBLIC_URL", "", "URL", "how clients reach the hub; by default what each request says", _http_url),
     Setting("HUB_ADMIN_PASSWORD", "", "text", "password of the first administrator; by default one is made up",
@@ -246,19 +228,34 @@ UNUSED: Mapping[str, str] = {
 """Names of KernelCI's environment that are accepted, and why they do nothing."""
 
 
-def read(environ: Mapping[str, str] | None = None, dotenv: str | Path = ".env") -> Settings:
-    """The settings of this process. Raises Faulty with all faults at once."""
-    given = {**_from_file(dotenv), **(os.environ if environ is None else environ)}
-    given = {name: value for name, value in given.items() if value.strip()}
+OPTIONS: Mapping[str, str] = {"HUB_BIND": "--bind", "HUB_STORE": "--store"}
+"""Settings that are options of `tributary serve` as well."""
+
+
+def read(
+    environ: Mapping[str, str] | None = None,
+    dotenv: str | Path | None = None,
+    options: Mapping[str, str] | None = None,
+) -> Settings:
+    """The settings of this process; `options` are the names of `OPTIONS` that were given on the command line. Raises
+    Faulty with all faults at once."""
+    given = {
+        **_from_file(place.env_file() if dotenv is None else dotenv),
+        **(os.environ if environ is None else environ),
+    }
+    given = {name: value for name, value in given.items() if value.strip()} | (options := dict(options or {}))
     found: dict[str, Any] = {}
     faults: list[str] = []
     for setting in SETTINGS:
         name = setting.name if setting.name in given or setting.synonym not in given else setting.synonym
         text = given.get(name, setting.default)
         try:
-            found[setting.name] = text if setting.parse is str or not text else setting.parse(text.strip())
+            is_taken = setting.parse is str or (not text and name not in options)
+            found[setting.name] = text if is_taken else setting.parse(text.strip())
         except ValueError as error:
-            faults.append(f"{name} {error}")
+            faults.append(f"{OPTIONS[name] if name in options else name} {error}")
+    if "HUB_STORE" not in given:
+        found["HUB_STORE"] = place.default_store()
     if found.get("SMTP_HOST") and "@" not in found.get("EMAIL_SENDER", ""):
         faults.append("EMAIL_SENDER must be an address where SMTP_HOST is set")
     faults += _contradictions(given)
@@ -282,12 +279,16 @@ def _contradictions(given: Mapping[str, str]) -> list[str]:
 
 
 def _from_file(path: str | Path) -> dict[str, str]:
-    """The pairs of a `.env` file, taken literally: a `$` in a secret is a `$`."""
+    """The pairs of a `.env` file, taken literally: a `$` in a secret is a `$`. A relative path of a store is below the
+    folder of the file."""
     try:
         pairs = dotenv_values(path, interpolate=False) if Path(path).is_file() else {}
     except (OSError, UnicodeDecodeError) as error:
         raise Faulty([f"{path} cannot be read: {error}"]) from error
-    return {name: value for name, value in pairs.items() if value is not None}
+    given = {name: value for name, value in pairs.items() if value is not None}
+    if "HUB_STORE" in given:
+        given["HUB_STORE"] = place.below(Path(path).parent, given["HUB_STORE"].strip())
+    return given
 
 
 def _assemble(found: Mapping[str, Any], notes: tuple[str, ...]) -> Settings:

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from functions import output
+from functions import output, place
 from functions.edge.http import Edge, RequestCounts, ServiceAccounts
-from functions.settings import Faulty, Settings, read
+from functions.fault import Faulty
+from functions.settings import Settings, read
 from lib.auth.open import open_auth, open_oidc, open_visitors
 from lib.auth.port import Fetch
 from lib.clock import Clock
@@ -161,17 +162,50 @@ def shared() -> Wiring:
 
 def at_home(settings: Settings) -> Settings:
     """The settings of a hub on this machine: a secret key that nobody gave is made once and kept. Raises Faulty."""
-    scheme, _, path = settings.store.partition("://")
-    if settings.secret_key or scheme != "sqlite":
+    if settings.secret_key or not settings.store.startswith("sqlite://"):
         return settings
+    path = place.file_of(settings.store)
     # A store in memory forgets its users, so their tokens may end with it.
-    secret = _kept_secret(Path(path[1:])) if path else secrets.token_hex(SECRET_BYTES)
+    secret = secrets.token_hex(SECRET_BYTES) if path is None else _kept_secret(path)
     return replace(settings, secret_key=secret)
+
+
+def found(settings: Settings) -> Settings:
+    """The settings of a command that looks into a store and must not make one. Raises Faulty when it is not there."""
+    path = place.file_of(settings.store)
+    if path is not None and not _is_store(path):
+        raise Faulty([f"there is no store in {path.absolute()}; HUB_STORE names it, `tributary serve` makes it"])
+    if settings.store == "sqlite://":
+        raise Faulty(["there is nothing in a store in memory: HUB_STORE is sqlite://"])
+    return settings
+
+
+def found_at_home(settings: Settings) -> Settings:
+    """The same, with the secret key that is kept beside the store. Raises Faulty when there is neither."""
+    path = place.file_of(found(settings).store)
+    if path is not None and not settings.secret_key and not _secret_path(path).exists():
+        raise Faulty([f"{_secret_path(path).absolute()}, the key of the store, is not there; SECRET_KEY may name it"])
+    return at_home(settings)
+
+
+def _is_store(path: Path) -> bool:
+    """Whether a file could hold a store: an empty one would become a new one. Raises OSError."""
+    if path.is_dir():
+        return True  # refused when it is opened, with the reason
+    try:
+        with path.open("rb") as file:
+            return bool(file.read(1))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _secret_path(store: Path) -> Path:
+    return store.with_name(f"{store.name}.secret")
 
 
 def _kept_secret(store: Path) -> str:
     """The key beside the store, in a file only its owner may read."""
-    path = store.with_name(f"{store.name}.secret")
+    path = _secret_path(store)
     try:
         store.parent.mkdir(parents=True, exist_ok=True)
         # Written whole beside its place and then linked there: two first starts agree on one key.

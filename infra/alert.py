@@ -57,7 +57,7 @@ ALERTS = (
      "Timeouts and the relay of events wait. See the log of the scheduler job tributary-sweep and of the function "
      "that it calls."),
     ("Tributary: dead letters", dead,
-     "on_event could not take messages in. Look: python -m functions.admin dead-letters list (docs/pubsub.md)"),
+     "on_event could not take messages in. Look: tributary admin dead-letters list (docs/pubsub.md)"),
 )  # fmt: skip
 
 

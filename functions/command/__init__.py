@@ -1,4 +1,5 @@
 """The command line: one module a group of commands.
 
-`admin` reads the words; `kcidb` and its siblings are `tributary kcidb …`.
+`main` runs one command, `parser` reads the words; `admin` and `kcidb` are their tables, `command` a line of them.
+The other modules do what the lines say; `launcher` puts the command on the path.
 """

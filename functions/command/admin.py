@@ -1,123 +1,76 @@
-"""The command line: `python -m functions.admin create-admin | token | verify-token | reset-token | dead-letters |
-kcidb | openapi`.
-
-Works on the store that the environment names, beside a running hub or without one. A mistake is one line on stderr and
-exit status 2.
-"""
+"""The commands `tributary admin …`: a table."""
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
-from functions import output
-from functions.command import dead_letter, kcidb
-from functions.settings import Faulty, read
-from functions.wiring import Wiring, at_home
-from lib.errors import Refusal
+from functions.command.command import Command, Parser
 
-if TYPE_CHECKING:
-    from lib.domain.account.account import User
-    from lib.domain.hub import Hub
-
-OPENAPI = Path(__file__).parents[2] / "schemas" / "openapi.json"
-ROUTES = Path(__file__).parents[2] / "docs" / "routes.md"
-KCIDB_PAGE = Path(__file__).parents[2] / "docs" / "kcidb-schema.md"
+LETTERS_DEFAULT = 100
+"""Dead letters that one command looks at; the next one goes on."""
+DEAD_DEFAULT = "tributary-dead"
 
 
-class Mistake(Exception):
-    """What was asked for cannot be done; the text says why."""
+def _create_admin(parser: Parser) -> None:
+    parser.add_argument("--username", help="default: HUB_ADMIN_USERNAME, or admin")
+    parser.add_argument("--email", help="default: HUB_ADMIN_EMAIL, or <username>@kernelci.org")
+    parser.add_argument(
+        "--password-stdin", action="store_true", help="read the password from stdin; else one is made up"
+    )
 
 
-TOKENS: tuple[tuple[str, str, Callable[[Hub, User], str]], ...] = (
-    ("token", "show a new token of a user", lambda hub, user: hub.accounts.auth.mint(user.id, hub.clock())),
-    (
-        "verify-token", "show a token that verifies a user's address, as it would be mailed",
-        lambda hub, user: hub.account_mail.verify_token(user, hub.clock()),
+def _username(parser: Parser) -> None:
+    parser.add_argument("username")
+
+
+def _look(parser: Parser) -> None:
+    parser.add_argument("--subscription", default=DEAD_DEFAULT, help=f"who keeps them; default: {DEAD_DEFAULT}")
+    parser.add_argument(
+        "--limit", type=int, default=LETTERS_DEFAULT, help=f"look at so many; default: {LETTERS_DEFAULT}"
+    )
+
+
+def _settle(parser: Parser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("ids", nargs="*", default=[], metavar="ID", help="ids, as shown by list")
+    which.add_argument("--all", action="store_true", help="every one")
+    _look(parser)
+
+
+_DEAD = "functions.command.dead_letter:"
+
+COMMANDS = (
+    Command(
+        "create-admin", "make an administrator, and a store where there is none",
+        "functions.command.user:create_admin", _create_admin,
     ),
-    (
+    Command("token", "show a new token of a user", "functions.command.user:token", _username),
+    Command(
+        "verify-token", "show a token that verifies a user's address, as it would be mailed",
+        "functions.command.user:verify_token", _username,
+    ),
+    Command(
         "reset-token", "show a token that sets a user's password, as it would be mailed",
-        lambda hub, user: hub.account_mail.reset_token(user, hub.clock()),
+        "functions.command.user:reset_token", _username,
+    ),
+    Command("dead-letters", "look at, send again or drop messages that a subscriber did not take", parts=(
+        Command("list", "show messages that a subscriber did not take, oldest first", f"{_DEAD}show", _look),
+        Command("replay", "publish such messages again, as they were", f"{_DEAD}replay", _settle),
+        Command("drop", "forget such messages for good", f"{_DEAD}drop", _settle),
+    )),
+    Command(
+        "openapi", "write schemas/openapi.json, docs/routes.md and docs/kcidb-schema.md from their tables",
+        "functions.command.surface:write",
     ),
 )  # fmt: skip
-"""Commands that show a token of a user: what each is for, and how it is made."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit status."""
-    asked = _parser().parse_args(arguments)
-    try:
-        return asked.run(asked) or 0
-    except Faulty as error:
-        return output.refuse(*error.faults)
-    except (Mistake, Refusal) as error:
-        return output.refuse(str(error))
-    except OSError as error:
-        return output.refuse(f"{error.filename or 'store'}: {error.strerror or error}")
+    """Run one of them; gives the exit status."""
+    from functions.command import main as command
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m functions.admin", description="Look after a hub.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    create = commands.add_parser("create-admin", help="make an administrator")
-    create.add_argument("--username", help="default: HUB_ADMIN_USERNAME, or admin")
-    create.add_argument("--email", help="default: HUB_ADMIN_EMAIL, or <username>@kernelci.org")
-    create.add_argument(
-        "--password-stdin", action="store_true", help="read the password from stdin; else one is made up"
-    )
-    create.set_defaults(run=create_admin)
-
-    for name, text, make in TOKENS:
-        token = commands.add_parser(name, help=text)
-        token.add_argument("username")
-        token.set_defaults(run=show_token, make=make)
-
-    dead_letter.add_command(commands)
-    kcidb.add_command(commands)
-
-    describe = commands.add_parser("openapi", help=f"write {OPENAPI.parent.name}/{OPENAPI.name} from the route table")
-    describe.set_defaults(run=write_openapi)
-    return parser
-
-
-def create_admin(asked: argparse.Namespace) -> None:
-    """Make an administrator, verified; shows the password if it was made up here."""
-    settings = at_home(read())
-    username = asked.username or settings.admin_username
-    email = asked.email or (f"{username}@kernelci.org" if asked.username else settings.admin_email)
-    password = sys.stdin.readline().rstrip("\r\n") if asked.password_stdin else output.made_up_password()
-    if not password:
-        raise Mistake("no password on stdin")
-    with closing(Wiring(settings).hub) as hub:
-        user = hub.accounts.register(username, email, password, hub.clock(), is_superuser=True, is_verified=True)
-    output.say(f"Administrator: {user.username}", *([] if asked.password_stdin else [f"Password: {password}"]))
-
-
-def show_token(asked: argparse.Namespace) -> None:
-    """Show a new token of an active user, and nothing else, so that a script can take it."""
-    with closing(Wiring(at_home(read())).hub) as hub:
-        user = hub.accounts.by_name(asked.username)
-        if user is None or not user.is_active:
-            raise Mistake(f"no active user has the name {asked.username}")
-        output.say(asked.make(hub, user))
-
-
-def write_openapi(asked: argparse.Namespace) -> None:
-    """Write the description of the surface, and for people the table of it and the page about KCIDB's schema."""
-    from functions.edge import openapi
-    from schemas.kcidb import page
-
-    OPENAPI.write_bytes(openapi.document())
-    lines = ROUTES.read_text().splitlines(keepends=True)
-    places = [at for at, line in enumerate(lines) if line.startswith("| `")]
-    lines[places[0] : places[-1] + 1] = [f"{row}\n" for row in openapi.rows()]
-    ROUTES.write_text("".join(lines))
-    KCIDB_PAGE.write_text(page.page())
+    return command.main(["admin", *(sys.argv[1:] if arguments is None else arguments)])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command `python -m functions.admin dead-letters list | replay | drop`: messages that a subscriber did not take.
+"""The commands `tributary admin dead-letters list | replay | drop`: messages that a subscriber did not take.
 
 docs/pubsub.md says how they come about. Each is named by the id of its event.
 """
@@ -8,39 +8,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any
 
 from functions import output
 from functions.settings import read
-from functions.wiring import DEAD_DEFAULT, dead_letters
+from functions.wiring import dead_letters
 from lib.errors import Invalid, NotFound
 from lib.messaging.port import DeadLetter, DeadLetters
 
 LETTERS_MAX = 1000
-LETTERS_DEFAULT = 100
-"""Letters one command looks at; the next one goes on."""
 DATA_CHARS_MAX = 300
-
-
-def add_command(commands: Any) -> None:
-    """Add it to the commands of the command line."""
-    parser = commands.add_parser(
-        "dead-letters", help="look at, send again or drop messages that a subscriber did not take"
-    )
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    listing = verbs.add_parser("list", help="show them, oldest first")
-    listing.set_defaults(run=show)
-    for name, what in (("replay", "publish them again, as they were"), ("drop", "forget them for good")):
-        verb = verbs.add_parser(name, help=what)
-        which = verb.add_mutually_exclusive_group(required=True)
-        which.add_argument("ids", nargs="*", default=[], metavar="ID", help="ids, as shown by list")
-        which.add_argument("--all", action="store_true", help="every one")
-        verb.set_defaults(run=replay if name == "replay" else drop)
-    for verb in verbs.choices.values():
-        verb.add_argument("--subscription", default=DEAD_DEFAULT, help=f"who keeps them; default: {DEAD_DEFAULT}")
-        verb.add_argument(
-            "--limit", type=int, default=LETTERS_DEFAULT, help=f"look at so many; default: {LETTERS_DEFAULT}"
-        )
 
 
 def show(asked: argparse.Namespace) -> None:

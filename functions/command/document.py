@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
@@ -24,6 +26,12 @@ def read(files: Sequence[str]) -> Iterator[bytes]:
     for file in files or ("-",):
         with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as stream:
             yield from split(stream)
+
+
+def size(files: Sequence[str]) -> int | None:
+    """The bytes that `read` will read; None when that is not known before. Raises OSError."""
+    found = [os.fstat(sys.stdin.fileno()) if file == "-" else os.stat(file) for file in files or ("-",)]
+    return sum(each.st_size for each in found) if all(stat.S_ISREG(each.st_mode) for each in found) else None
 
 
 def split(stream: BinaryIO) -> Iterator[bytes]:

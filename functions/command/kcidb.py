@@ -1,49 +1,13 @@
-"""The command `python -m functions.admin kcidb …`: what is asked of KCIDB's objects from a shell (kcidb.md 4.1).
+"""The commands `tributary kcidb …`: what is asked of KCIDB's objects from a shell (kcidb.md 4.1). A table.
 
-Documents come and go as JSON, one a line or one behind the other. A verb is a line of `VERBS`: its module is imported
-when it is asked for, so that the answer begins at once.
+Documents come and go as JSON, one a line or one behind the other.
 """
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
-from importlib import import_module
-from typing import Any, NamedTuple
+from functions.command.command import Command, Parser
 
-from functions.command import rebuild, submitter
-
-Parser = argparse.ArgumentParser
-
-
-class Verb(NamedTuple):
-    """One command: `run` is `module:function`, which takes what was asked and gives the exit status."""
-
-    name: str
-    help: str
-    run: str
-    add_options: Callable[[Parser], None]
-
-
-def add_command(commands: Any) -> None:
-    """Add it to the commands of the command line."""
-    parser = commands.add_parser("kcidb", help="submit, read, check and merge objects of KCIDB")
-    verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in VERBS:
-        added = verbs.add_parser(verb.name, help=verb.help, description=f"{verb.help[0].upper()}{verb.help[1:]}.")
-        verb.add_options(added)
-        added.set_defaults(run=_run(verb))
-    submitter.add_commands(verbs)
-    rebuild.add_command(verbs)
-
-
-def _run(verb: Verb) -> Callable[[argparse.Namespace], int]:
-    def run(asked: argparse.Namespace) -> int:
-        module, _, name = verb.run.partition(":")
-        status: int = getattr(import_module(module), name)(asked)
-        return status
-
-    return run
+DAYS_DEFAULT = 365
 
 
 def _add_files(parser: Parser) -> None:
@@ -113,18 +77,34 @@ def _add_count(parser: Parser) -> None:
     parser.add_argument("--origin", help="one origin's objects")
 
 
-VERBS = (
-    Verb("submit", "submit documents, to this store or to a hub", "functions.command.kcidb_submit:submit", _add_submit),
-    Verb("submit-tests", "submit results of tests of a build", "functions.command.kcidb_tests:submit", _add_tests),
-    Verb("query", "show objects by their ids", "functions.command.kcidb_read:query", _add_query),
-    Verb(
-        "export",
-        "show all objects, or what changed in a span of time",
-        "functions.command.kcidb_read:export",
-        _add_export,
-    ),
-    Verb("count", "count the objects of each kind", "functions.command.kcidb_read:count", _add_count),
-    Verb("validate", "say what is wrong with documents", "functions.command.kcidb_stream:validate", _add_files),
-    Verb("upgrade", "bring documents to the newest schema", "functions.command.kcidb_stream:upgrade", _add_files),
-    Verb("merge", "merge documents into one", "functions.command.kcidb_stream:merge", _add_files),
-)
+def _add_token(parser: Parser) -> None:
+    parser.add_argument("--origin", action="append", required=True, help="whose results; as often as there are some")
+    parser.add_argument("--days", type=int, default=DAYS_DEFAULT, help=f"how long it is good; default: {DAYS_DEFAULT}")
+    parser.add_argument("--name", default="", help="by which it can be revoked; default: one is made up")
+
+
+def _add_revoke(parser: Parser) -> None:
+    parser.add_argument("name", help="as given to `token`; of a token minted elsewhere, the token itself")
+
+
+def _add_rebuild(parser: Parser) -> None:
+    parser.add_argument("--verify", action="store_true", help="only compare; exit status 1 when anything differs")
+
+
+_OWN = "functions.command."
+
+GROUP = Command("kcidb", "submit, read, check and merge objects of KCIDB", parts=(
+    Command("submit", "submit documents, to this store or to a hub", f"{_OWN}kcidb_submit:submit", _add_submit),
+    Command("submit-tests", "submit results of tests of a build", f"{_OWN}kcidb_tests:submit", _add_tests),
+    Command("query", "show objects by their ids", f"{_OWN}kcidb_read:query", _add_query),
+    Command("export", "show all objects, or what changed in a span of time", f"{_OWN}kcidb_read:export", _add_export),
+    Command("count", "count the objects of each kind", f"{_OWN}kcidb_read:count", _add_count),
+    Command("validate", "say what is wrong with documents", f"{_OWN}kcidb_stream:validate", _add_files),
+    Command("upgrade", "bring documents to the newest schema", f"{_OWN}kcidb_stream:upgrade", _add_files),
+    Command("merge", "merge documents into one", f"{_OWN}kcidb_stream:merge", _add_files),
+    Command("token", "show a new token that lets submit results of some origins", f"{_OWN}submitter:show_token",
+            _add_token),
+    Command("revoke", "let the tokens of a name submit no more", f"{_OWN}submitter:revoke_token", _add_revoke),
+    Command("rebuild", "compute every report anew from the submissions, and mend what differs",
+            f"{_OWN}rebuild:rebuild", _add_rebuild),
+))  # fmt: skip

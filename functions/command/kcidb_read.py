@@ -9,13 +9,14 @@ from contextlib import closing
 import orjson
 
 from functions import output
+from functions.command import progress
 from functions.settings import read
-from functions.wiring import archive
+from functions.wiring import archive, found
 from lib.clock import read_instant, stamp
 from lib.dialects.kcidb.codec_report import Form, encode_document, lists_of
 from lib.dialects.kcidb.export import OBJECTS_DEFAULT, OBJECTS_MAX, encode_lines
 from lib.domain.report.archive import Archive
-from lib.domain.report.export import Exports, Span
+from lib.domain.report.export import ExportPart, Exports, Span
 from lib.domain.report.family import Bodies, Families
 from lib.domain.report.report import KINDS, SINGULAR, Key, key_of
 from lib.errors import Invalid
@@ -26,15 +27,15 @@ IDS_MAX = 10_000
 
 def query(asked: argparse.Namespace) -> int:
     """Show the objects that were named, and their relatives; exit status 1 when one of them is not there."""
-    with closing(_open()) as place:
-        found, missing = _named(place, asked)
+    with closing(_open()) as place, progress.bar("Reading", is_answering=True):
+        reports, missing = _named(place, asked)
         families = Families(place)
         if asked.children:
-            found |= families.children(found)
+            reports |= families.children(reports)
         if asked.parents:
-            found |= families.parents(found)
+            reports |= families.parents(reports)
         form = Form(has_metadata=asked.metadata)
-        for bodies in _parted(found, asked.objects_per_report):
+        for bodies in _parted(reports, asked.objects_per_report):
             output.pour([*encode_document(place, lists_of(bodies), form), b"\n"])
     output.warn(*(f"{SINGULAR[key.kind]} {key.id} is not there" for key in missing))
     return 1 if missing else 0
@@ -50,20 +51,32 @@ def export(asked: argparse.Namespace) -> int:
     if not 1 <= size <= OBJECTS_MAX:
         raise Invalid("--objects-per-document", f"must be a number from 1 to {OBJECTS_MAX}")
     with closing(_open()) as place:
-        output.pour(encode_lines(place, Exports(place).parts(span, size), Form(has_metadata=asked.metadata)))
+        parts = _watched(place, span, size)
+        output.pour(encode_lines(place, parts, Form(has_metadata=asked.metadata)))
     return 0
 
 
 def count(asked: argparse.Namespace) -> int:
     """Show how many objects of each kind there are."""
-    with closing(_open()) as place:
+    with closing(_open()) as place, progress.bar("Counting"):
         counts = {kind: Exports(place).count(kind, asked.origin) for kind in KINDS}
     output.pour([orjson.dumps(counts), b"\n"])
     return 0
 
 
+def _watched(place: Archive, span: Span, size: int) -> Iterator[ExportPart]:
+    """The parts of an export, with a bar; it knows its end where the span has no times."""
+    exports = Exports(place)
+    with progress.bar("Exporting", is_answering=True) as bar:
+        if bar.is_watched and span.after is None and span.until is None:
+            bar.begin("Exporting", sum(exports.count(kind, span.origin) for kind in span.kinds))
+        for part in exports.parts(span, size):
+            yield part
+            bar.step(len(part.bodies))
+
+
 def _open() -> Archive:
-    return archive(read())
+    return archive(found(read()))
 
 
 def _named(place: Archive, asked: argparse.Namespace) -> tuple[Bodies, list[Key]]:
@@ -74,15 +87,15 @@ def _named(place: Archive, asked: argparse.Namespace) -> tuple[Bodies, list[Key]
     keys = [Key(k.kind, k.id, asked.issue_version) if k.kind == "issues" else k for k in keys]
     # An issue without a version is its newest.
     newest = [key for key in keys if key.kind == "issues" and key.version is None]
-    found = Families(place).load([key for key in keys if key not in newest])
-    missing = [key for key in keys if key not in newest and key not in found]
+    reports = Families(place).load([key for key in keys if key not in newest])
+    missing = [key for key in keys if key not in newest and key not in reports]
     for key in newest:
         body = place.newest(key.id)
         if body is None:
             missing.append(key)
         else:
-            found[key_of("issues", body["object"])] = body
-    return found, missing
+            reports[key_of("issues", body["object"])] = body
+    return reports, missing
 
 
 def _parted(bodies: Bodies, size: int) -> Iterator[Bodies]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
 from functions import output
-from functions.command import document
+from functions.command import document, progress
 from lib.dialects.kcidb import codec
 from lib.domain.ingest.submission import counts_of
 from lib.domain.report.report import KINDS, Key, absorb
@@ -22,7 +23,7 @@ _NOWHEN = ""
 def validate(asked: argparse.Namespace) -> int:
     """Say of each document whether it would be taken, with all that is wrong with it, as JSON, a line each."""
     status = 0
-    for text in document.read(asked.files):
+    for text in _watched(asked, "Validating", is_answering=True):
         verdict = _verdict(text)
         output.pour([orjson.dumps(verdict) + b"\n"])
         status |= verdict["status"] == "error"
@@ -32,7 +33,7 @@ def validate(asked: argparse.Namespace) -> int:
 def upgrade(asked: argparse.Namespace) -> int:
     """Bring each document to the newest schema. A faulty one is told of on stderr and left out."""
     status = 0
-    for n, text in enumerate(document.read(asked.files), 1):
+    for n, text in enumerate(_watched(asked, "Upgrading", is_answering=True), 1):
         try:
             upgraded = codec.upgraded(codec.read(text))
         except Malformed as error:
@@ -46,7 +47,7 @@ def upgrade(asked: argparse.Namespace) -> int:
 def merge(asked: argparse.Namespace) -> int:
     """Merge all documents into one, by the rules of the store. A faulty one spoils the whole."""
     merged: dict[str, dict[Key, Body]] = {kind: {} for kind in KINDS}
-    for n, text in enumerate(document.read(asked.files), 1):
+    for n, text in enumerate(_watched(asked, "Merging"), 1):
         try:
             sent = codec.decode(codec.read(text))
         except Malformed as error:
@@ -58,6 +59,14 @@ def merge(asked: argparse.Namespace) -> int:
     views = {kind: [body["object"] for body in bodies.values()] for kind, bodies in merged.items() if bodies}
     output.pour([orjson.dumps(codec.encode(views)) + b"\n"])
     return 0
+
+
+def _watched(asked: argparse.Namespace, what: str, *, is_answering: bool = False) -> Iterator[bytes]:
+    """The texts of the documents, with a bar."""
+    with progress.bar(what, document.size(asked.files), is_answering=is_answering) as bar:
+        for text in document.read(asked.files):
+            yield text
+            bar.step(len(text) + 1)
 
 
 def faults_of(n: int, error: Malformed) -> list[str]:

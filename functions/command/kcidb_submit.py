@@ -8,11 +8,11 @@ from contextlib import closing, contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from functions import output
-from functions.command import document, kcidb_rest
+from functions.command import document, kcidb_rest, progress
 from functions.command.kcidb_rest import Rest
 from functions.command.kcidb_stream import faults_of
 from functions.settings import read
-from functions.wiring import Wiring, at_home
+from functions.wiring import Wiring, found_at_home
 from lib.dialects.kcidb import codec
 from lib.domain.account.access import Actor
 from lib.domain.hub import Hub
@@ -38,13 +38,16 @@ class Place(Protocol):
 
 def submit(asked: argparse.Namespace) -> int:
     """Submit documents; shows the id of each, and on stderr why one was refused. Exit status 1 when one was."""
-    return send(document.read(asked.files), asked, is_partial=asked.partial)
+    size = document.size(asked.files)
+    return send(document.read(asked.files), asked, is_partial=asked.partial, size=size)
 
 
-def send(texts: Iterable[bytes], asked: argparse.Namespace, *, is_partial: bool = False) -> int:
-    """Submit these documents to where `--url` or the environment says."""
+def send(
+    texts: Iterable[bytes], asked: argparse.Namespace, *, is_partial: bool = False, size: int | None = None
+) -> int:
+    """Submit these documents, of so many bytes, to where `--url` or the environment says."""
     status = 0
-    with opened(asked) as place:
+    with opened(asked) as place, progress.bar("Submitting", size) as bar:
         for n, text in enumerate(texts, 1):
             taken = place.take(n, text, is_partial=is_partial)
             output.warn(*taken.faults)
@@ -52,6 +55,7 @@ def send(texts: Iterable[bytes], asked: argparse.Namespace, *, is_partial: bool 
                 output.say(taken.id)
             else:
                 status = 1
+            bar.step(len(text) + 1)
     return status
 
 
@@ -62,7 +66,7 @@ def opened(asked: argparse.Namespace) -> Iterator[Place]:
     if rest is not None:
         yield Far(rest)
         return
-    with closing(Wiring(at_home(read())).hub) as hub:
+    with closing(Wiring(found_at_home(read())).hub) as hub:
         yield Near(hub)
 
 

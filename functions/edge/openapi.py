@@ -17,9 +17,9 @@ from pydantic import TypeAdapter
 from functions.edge import routes
 from functions.edge.pattern import PATTERNS, Parameter, parameters, shown
 from functions.edge.table import Bound
+from functions.version import VERSION
 from lib.dialects.wire import Access, Route
 
-VERSION = "0.2.0"
 _REF = "#/components/schemas/{model}"
 _STANDING = {
     Access.USER: "Needs a token of an active user.",

@@ -1,4 +1,4 @@
-"""The ASGI shell: carries Requests in and Replies out of one process that serves everything (`make serve`).
+"""The ASGI shell: carries Requests in and Replies out of one process that serves everything (`tributary serve`).
 
 Over a store that is near, quick routes are answered in the event loop, brief ones there too, standing aside while they
 wait for their commit; all others in a thread pool. A long poll costs a bell and a task, no thread: it is asked again

@@ -1,4 +1,4 @@
-"""`make serve`: the whole hub in one process on this machine.
+"""`tributary serve`: the whole hub in one process on this machine.
 
 HTTP runs in an event loop; the relay, the background loops and the ticker run in threads. The first start makes the
 store, the key that signs tokens, an administrator and a first token, and shows them once. The exit status is 2 when it
@@ -7,10 +7,12 @@ cannot start with its settings.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import gc
 import logging
 import resource
+import shutil
 import signal
 import socket
 import sys
@@ -21,9 +23,12 @@ from datetime import timedelta
 import uvicorn
 
 from functions import jobs, output
+from functions.bind import Bind
+from functions.fault import Faulty
 from functions.home.asgi_shell import AsgiShell
+from functions.home.listener import listen
 from functions.home.protocol import GuardedProtocol
-from functions.settings import Bind, Faulty, Settings, read
+from functions.settings import Settings, read
 from functions.wiring import Wiring, at_home
 from lib.domain.account.account import first_admin
 from lib.domain.hub import Hub
@@ -33,23 +38,32 @@ KEEP_ALIVE_S = 75
 """An idle connection is closed then: later than the clients' pools close theirs, so that none meets a closed door."""
 GRACE_S = 1
 """How long requests under way may take once the hub was told to stop."""
-BACKLOG = 2048
 FILES_MAX = 65536
 
 
 def main() -> int:
-    """Serve until told to stop; gives the exit status."""
+    """Serve as the environment says; gives the exit status."""
+    return serve(argparse.Namespace(bind=None, store=None))
+
+
+def serve(asked: argparse.Namespace) -> int:
+    """Serve until told to stop, at `bind` and from `store` where they are not None; gives the exit status."""
+    options = {name: text for name, text in (("HUB_BIND", asked.bind), ("HUB_STORE", asked.store)) if text is not None}
     try:
-        settings = at_home(read())
-        listener = _listen(settings.bind)
+        settings = read(options=options)
+        # Before anything else is touched: a second hub on the same port changes nothing.
+        listeners = _listen(settings.bind, "HUB_BIND" if asked.bind is None else "--bind")
     except Faulty as error:
         return output.refuse(*error.faults)
-    with contextlib.closing(listener):
-        lines = output.Lines("functions.edge.http", sys.stderr)
-        wiring = Wiring(settings, say=lines)
+    with contextlib.ExitStack() as stack:
+        for listener in listeners:
+            stack.enter_context(listener)
         try:
+            settings = at_home(settings)
+            lines = output.Lines("functions.edge.http", sys.stderr)
+            wiring = Wiring(settings, say=lines)
             hub = wiring.hub
-            greeting = _greeting(hub, settings, listener.getsockname()[1])
+            greeting = _greeting(hub, settings, listeners[0].getsockname()[1])
         except Faulty as error:
             return output.refuse(*error.faults)
         except Refusal as error:
@@ -63,28 +77,22 @@ def main() -> int:
         # What a crash of the time before left undone; nobody else has it in hand.
         hub.relay.repair(hub.clock(), timedelta(0))
         shell = AsgiShell(wiring.edge(), settings.public_url)
-        _serve(hub, shell, listener, lines, lambda: output.say(*greeting))
+        _serve(hub, shell, listeners, lines, lambda: output.say(*greeting))
         hub.close()
     return 0
 
 
-def _listen(bind: Bind) -> socket.socket:
-    """A listening socket, before anything else is touched: a second hub on the same port changes nothing."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _listen(bind: Bind, name: str) -> list[socket.socket]:
+    """The sockets; `name` is what the one who started it gave the address as."""
     try:
-        listener.bind(bind)
-        listener.listen(BACKLOG)
+        return listen(bind)
     except OSError as error:
-        listener.close()
-        raise Faulty([f"HUB_BIND {bind.host}:{bind.port} cannot be used: {error.strerror}"]) from error
-    return listener
+        raise Faulty([f"{name} {bind.text} cannot be used: {error.strerror or error}"]) from error
 
 
 def _greeting(hub: Hub, settings: Settings, port: int) -> list[str]:
     """Where the hub is; on the first start, which makes its administrator, the secrets nobody can see again."""
-    host = "127.0.0.1" if settings.bind.host == "0.0.0.0" else settings.bind.host  # noqa: S104 - compared, not bound
-    lines = [f"Tributary serves {settings.public_url or f'http://{host}:{port}'} from {settings.store}"]
+    lines = [f"Tributary serves {settings.public_url or settings.bind.url(port)} from {settings.store}"]
     password = settings.admin_password or output.made_up_password()
     now = hub.clock()
     admin = None
@@ -95,11 +103,14 @@ def _greeting(hub: Hub, settings: Settings, port: int) -> list[str]:
         if not settings.admin_password:
             lines.append(f"Password: {password}")
         lines.append(f"Token: {hub.accounts.auth.mint(admin.id, now)}")
-        lines.append("These are shown this once. Others: python -m functions.admin --help")
+        hint = "" if shutil.which("tributary") else " (after: make install)"
+        lines.append(f"These are shown this once. Others: tributary admin --help{hint}")
     return lines
 
 
-def _serve(hub: Hub, shell: AsgiShell, listener: socket.socket, lines: output.Lines, greet: Callable[[], None]) -> None:
+def _serve(
+    hub: Hub, shell: AsgiShell, listeners: list[socket.socket], lines: output.Lines, greet: Callable[[], None]
+) -> None:
     stop = threading.Event()
     config = uvicorn.Config(
         shell, loop="uvloop", http=GuardedProtocol, ws="none", lifespan="on", log_config=None, access_log=False,
@@ -115,7 +126,7 @@ def _serve(hub: Hub, shell: AsgiShell, listener: socket.socket, lines: output.Li
         # What was imported and built stays: no collection need ever look at it again.
         gc.freeze()
         try:
-            _Server(config, shell, greet).run([listener])
+            _Server(config, shell, greet).run(listeners)
         finally:
             stop.set()
 

@@ -27,10 +27,12 @@ SECRET_KEY = secrets.token_hex(32)
 
 
 class Hub:
-    """`python -m functions.local` in a folder of its own: environment, start, stop, what it said."""
+    """`tributary serve` in a folder of its own: environment, start, stop, what it said."""
 
-    def __init__(self, folder: Path, module: str = "functions.home.serve") -> None:
+    def __init__(self, folder: Path, module: str = "functions.local") -> None:
         self.folder, self.module = folder, module
+        self.words: tuple[str, ...] = ()
+        (folder / ".env").touch()  # or that of the checkout would be read
         self.env = {
             "PATH": os.environ.get("PATH", ""),
             "PYTHONPATH": str(ROOT),
@@ -48,7 +50,7 @@ class Hub:
             self.process.stdout.close()
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module], cwd=self.folder, env={**self.env, **env},
+                [sys.executable, "-m", self.module, *self.words], cwd=self.folder, env={**self.env, **env},
                 stdout=subprocess.PIPE, stderr=log, text=True,
             )  # fmt: skip
         assert self.process.stdout is not None
@@ -92,10 +94,14 @@ class Hub:
             self.process.stdout.close()
 
     def admin(self, *arguments: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
-        """One command of `functions.command.admin` on the same store."""
+        """One command `tributary admin …` on the same store."""
+        return self.tributary("admin", *arguments, stdin=stdin, **env)
+
+    def tributary(self, *words: str, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+        """One command on the same store."""
         return subprocess.run(
-            [sys.executable, "-m", "functions.admin", *arguments], cwd=self.folder, env={**self.env, **env},
-            input=stdin, capture_output=True, text=True, timeout=60,
+            [sys.executable, "-P", str(ROOT / "functions" / "tributary.py"), *words],
+            cwd=self.folder, env={**self.env, **env}, input=stdin, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
 
     def token_of(self, username: str) -> str:

@@ -1,4 +1,4 @@
-"""`make serve` as its operator sees it: starts, restarts, faults, load, the end."""
+"""`tributary serve` as its operator sees it: starts, restarts, faults, load, the end."""
 
 from __future__ import annotations
 
@@ -34,12 +34,7 @@ def ask(hub: Hub, method: str, path: str, token: str | None = None, **more: Any)
 
 def run(hub: Hub, **env: str) -> subprocess.CompletedProcess[str]:
     """A start that is expected to end by itself."""
-    import sys
-
-    return subprocess.run(
-        [sys.executable, "-m", "functions.local"], cwd=hub.folder, env={**hub.env, **env},
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+    return hub.tributary("serve", **env)
 
 
 def test_the_first_start_shows_its_secrets_once(server):

@@ -1,4 +1,4 @@
-"""`python -m functions.admin kcidb …` as a process of its own, over a store of its own."""
+"""`tributary kcidb …` as a process of its own, over a store of its own."""
 
 from __future__ import annotations
 
@@ -38,14 +38,22 @@ JUNIT = b"""<?xml version="1.0"?><testsuites><testsuite name="s" timestamp="2026
 def run(tmp_path):
     """Runs one command over the test's store."""
 
-    def run(*words, stdin=""):
+    (tmp_path / ".env").touch()
+
+    def run(*words, stdin="", group="kcidb"):
         return subprocess.run(
-            [sys.executable, "-m", "functions.admin", "kcidb", *words], input=stdin, capture_output=True, text=True,
-            timeout=60, cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HUB_STORE": f"sqlite:///{tmp_path}/hub.db"},
+            [sys.executable, "-P", str(ROOT / "functions" / "tributary.py"), group, *words], input=stdin,
+            capture_output=True, text=True, timeout=60, cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HUB_STORE": f"sqlite:///{tmp_path}/hub.db"},
         )  # fmt: skip
 
     return run
+
+
+@pytest.fixture
+def store(run):
+    """A store that is there."""
+    assert run("create-admin", group="admin").returncode == 0
 
 
 def lines(done, status=0):
@@ -53,7 +61,7 @@ def lines(done, status=0):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_what_was_submitted_is_queried_exported_and_counted(run):
+def test_what_was_submitted_is_queried_exported_and_counted(run, store):
     done = run("submit", stdin=json.dumps(GOOD, indent=1) + json.dumps(OLD))
     assert done.returncode == 0 and len(done.stdout.split()) == 2, done.stderr
     assert run("submit", stdin=json.dumps(GOOD)).stdout.split() == done.stdout.split()[:1]
@@ -69,7 +77,7 @@ def test_what_was_submitted_is_queried_exported_and_counted(run):
     ]  # fmt: skip
 
 
-def test_what_is_refused_is_told_with_its_reasons(run):
+def test_what_is_refused_is_told_with_its_reasons(run, store):
     done = run("submit", stdin=f"{json.dumps(BAD)}\n{json.dumps(GOOD)}\nnonsense")
     assert done.returncode == 1 and len(done.stdout.split()) == 1
     first, second = done.stderr.splitlines()
@@ -95,7 +103,7 @@ def test_documents_are_checked_upgraded_and_merged_without_a_store(run, tmp_path
     assert not (tmp_path / "hub.db").exists()
 
 
-def test_tests_are_submitted_from_options_and_reports(run, tmp_path):
+def test_tests_are_submitted_from_options_and_reports(run, tmp_path, store):
     (tmp_path / "report.xml").write_bytes(JUNIT)
     common = ("--build", "a:b1", "--origin", "a", "--platform", "rpi4")
     details = ("--status", "PASS", "--duration", "3", "--misc", '{"job":1}', "--start-time", "2026-01-31T12:00:00Z")
@@ -116,7 +124,7 @@ def test_tests_are_submitted_from_options_and_reports(run, tmp_path):
     assert run("submit-tests", *common, "--path", "a b").returncode == 1
 
 
-def test_a_command_answers_at_once(run):
+def test_a_command_answers_at_once(run, store):
     run("count")
     quickest = min(_seconds(lambda: run("count")) for _ in range(5))
     assert quickest < 0.6  # 0.2 s on a machine that is not busy

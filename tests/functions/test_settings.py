@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from functions.settings import SETTINGS, Bind, Faulty, Settings, read
+from functions import place
+from functions.bind import Bind
+from functions.fault import Faulty
+from functions.settings import SETTINGS, Settings, read
 
 
 def of(tmp_path: Path | None = None, **environ: str) -> Settings:
@@ -67,16 +70,52 @@ def test_all_faults_are_reported_together_and_no_secret_is():
 
 
 @pytest.mark.parametrize("text", [
-    "127.0.0.1", ":8080", "0.0.0.0:", "[::1]:80", "1.2.3:80", "1.2.3.4:65536", "256.1.1.1:1", "localhost:80",
-    "1.2.3.4:-1", "1.2.3.4:٨٠", "1.2.3.4:80 x",
+    "127.0.0.1", ":8080", "0.0.0.0:", "1.2.3:80", "1.2.3.4:65536", "256.1.1.1:1", "1.2.3.4:-1", "1.2.3.4:٨٠",
+    "1.2.3.4:80 x", "localhost", "::1:80", "::1", "[::1]", "[]:80", "[::x]:80", "[127.0.0.1]:80", "a b:80", "-a:80",
+    "http://a:80", "é:80", f"{'a' * 64}:80", f"{'a.' * 127}a:80", "a..b:80", "[::1]8080", "[::1:80",
 ])  # fmt: skip
 def test_where_it_cannot_listen(text):
     with pytest.raises(Faulty, match="HUB_BIND must"):
         of(HUB_BIND=text)
 
 
-def test_where_it_can_listen():
-    assert of(HUB_BIND=" 0.0.0.0:0 ").bind == Bind("0.0.0.0", 0)
+@pytest.mark.parametrize(("text", "bind", "url"), [
+    (" 0.0.0.0:0 ", Bind("0.0.0.0", 0), "http://127.0.0.1:7"),
+    ("localhost:8080", Bind("localhost", 8080), "http://localhost:7"),
+    ("hub.example.org.:80", Bind("hub.example.org.", 80), "http://hub.example.org.:7"),
+    ("[::1]:8080", Bind("::1", 8080), "http://[::1]:7"),
+    ("[0:0:0:0:0:0:0:0]:8080", Bind("::", 8080), "http://[::1]:7"),
+    ("[fe80::1%eth0]:8080", Bind("fe80::1%eth0", 8080), "http://[fe80::1%25eth0]:7"),
+])  # fmt: skip
+def test_where_it_can_listen(text, bind, url):
+    found = of(HUB_BIND=text).bind
+    assert (found, found.url(7)) == (bind, url)
+
+
+def test_an_option_wins_and_its_fault_has_its_name():
+    environ = {"HUB_BIND": "1.2.3.4:5", "HUB_STORE": "sqlite:///a.db"}
+    options = {"HUB_BIND": "[::1]:0", "HUB_STORE": "sqlite:///b.db"}
+    settings = read(environ, "/nonexistent/.env", options)
+    assert (settings.bind, settings.store) == (Bind("::1", 0), "sqlite:///b.db")
+    with pytest.raises(Faulty) as caught:
+        read(environ, "/nonexistent/.env", {"HUB_BIND": "", "HUB_STORE": "b.db"})
+    assert [fault.split()[0] for fault in caught.value.faults] == ["--bind", "--store"]
+
+
+def test_a_relative_store_is_below_the_folder_of_its_file(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("HUB_STORE=sqlite:///my.db\n")
+    assert of(tmp_path).store == f"sqlite:///{tmp_path}/my.db"
+    assert of(tmp_path, HUB_STORE="sqlite:///my.db").store == "sqlite:///my.db"
+    monkeypatch.chdir(tmp_path)
+    assert read({}).store == "sqlite:///my.db"
+
+
+def test_the_default_store_is_the_checkouts_unless_one_is_here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert of().store == f"sqlite:///{place.CHECKOUT}/var/hub.db"
+    (tmp_path / "var").mkdir()
+    (tmp_path / "var" / "hub.db").touch()
+    assert of().store == "sqlite:///var/hub.db"
 
 
 def test_kernelci_names_are_synonyms_and_ours_win():

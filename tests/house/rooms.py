@@ -84,7 +84,8 @@ DIALECTS = (
 )
 
 _EDGE = (
-    "functions.edge", "functions.edge.*", "functions.push.*", "functions.pages*", "functions.jobs", "lib.dialects.*",
+    "functions.edge", "functions.edge.*", "functions.push.*", "functions.pages*", "functions.jobs", "functions.version",
+    "lib.dialects.*",
     "lib.domain.*", *LEAVES, *PORTS, "schemas.*",
 )  # fmt: skip
 _ANY = ("functions.*", "lib.*", "schemas.*")
@@ -134,7 +135,12 @@ NARROWER = {
     **{f"lib.{name}.open": Room(f"lib/{name}", "", ("lib.errors", "lib.clock")) for name in
        ("store", "messaging", "auth", "outbound")},
     "functions.jobs": Room("functions/jobs.py", "", _EDGE, _BARE),
-    "functions.settings": Room("functions/settings.py", "", (), ("google", *DATA)),
+    "functions.settings": Room(
+        "functions/settings.py", "", ("functions.bind", "functions.fault", "functions.place"), ("google", *DATA)
+    ),
+    "functions.bind": Room("functions/bind.py", ""),
+    "functions.fault": Room("functions/fault.py", ""),
+    "functions.place": Room("functions/place.py", ""),
     "functions.output": Room("functions/output.py", ""),
     "functions.home.long_poll": Room("functions/home/long_poll.py", ""),
 }  # fmt: skip
