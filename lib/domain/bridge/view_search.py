@@ -15,6 +15,7 @@ from lib.domain.bridge.view import ID_DIGITS, NODE_KIND, REVISION, SUBMITTER, Fa
 from lib.domain.query.query import Filter, Query, matches
 from lib.domain.query.search import ResultPage
 from lib.domain.report.link import LINKS
+from lib.domain.report.loader import load_reports
 from lib.domain.report.report import COLLECTION, KINDS, Fields, Key, is_projected_only
 from lib.errors import Invalid, TooCostly
 from lib.store.collection import cut
@@ -144,10 +145,8 @@ class Views:
 
     def _above(self, kind: str, ids: Sequence[str]) -> dict[str, Body]:
         """The reports of these ids, as far as they are there."""
-        wanted = list(dict.fromkeys(ids))
-        keys = [Key(kind, id).store_key for id in wanted]
-        docs = self.store.load_many(COLLECTION[kind], keys) if keys else []
-        return {id: doc.body for id, doc in zip(wanted, docs, strict=True) if doc is not None}
+        docs = load_reports(self.store, (Key(kind, id) for id in ids))
+        return {key.id: doc.body for key, doc in docs.items() if doc is not None}
 
     def _split(self, kind: str, filters: tuple[Filter, ...]) -> _Split | None:
         """The scan that finds what may match; None when nothing can."""

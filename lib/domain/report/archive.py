@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lib.domain.query.budget import Budget
 from lib.domain.report.link import LINKS
+from lib.domain.report.loader import load_reports
 from lib.domain.report.report import COLLECTION, Fields, Key, is_lifted
 from lib.errors import Invalid
 from lib.store.collection import cut
@@ -27,12 +29,10 @@ class Archive:
         doc = self.store.load(COLLECTION[key.kind], key.store_key)
         return None if doc is None else doc.body
 
-    def load_many(self, keys: Sequence[Key]) -> list[Body | None]:
-        """The stored bodies of reports of one kind."""
-        if not keys:
-            return []
-        docs = self.store.load_many(COLLECTION[keys[0].kind], [key.store_key for key in keys])
-        return [None if doc is None else doc.body for doc in docs]
+    def load_many(self, keys: Iterable[Key], budget: Budget | None = None) -> dict[Key, Body]:
+        """The stored bodies of those of these reports that there are, kind by kind."""
+        docs = load_reports(self.store, keys, budget)
+        return {key: doc.body for key, doc in docs.items() if doc is not None}
 
     def newest(self, id: str) -> Body | None:
         """The highest version of an issue, None when there is none."""

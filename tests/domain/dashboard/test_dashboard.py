@@ -7,10 +7,11 @@ import pytest
 from lib.domain.dashboard import compare, hardware, history, issue, origin, report, tree
 from lib.domain.dashboard.filter import OPERATORS, RowFilter, condition
 from lib.domain.dashboard.like import like, sql_like
-from lib.domain.dashboard.reader import DashboardReader, Rows
+from lib.domain.dashboard.reader import ADVICE, DashboardReader, Rows
 from lib.domain.dashboard.row import BuildRow, TestRow, is_boot
 from lib.domain.dashboard.summary import UNEXPLAINED, summarise
 from lib.domain.dashboard.tally import STATUSES, StatusTally
+from lib.domain.query.budget import Budget
 from lib.domain.report.archive import Archive
 from lib.errors import Invalid, TooCostly
 from tests.build import NOW
@@ -33,7 +34,7 @@ test_row.__test__ = False
 @pytest.fixture
 def board(store):
     made.store(store, made.world(NOW), NOW)
-    return DashboardReader(Archive(store), 1_000_000)
+    return DashboardReader(Archive(store), Budget(1_000_000, ADVICE))
 
 
 def where(name, *values, op=""):
@@ -171,13 +172,13 @@ def test_trees_are_counted_at_their_heads_alone(board):
     trees = tree.list_trees(board, "maestro", NOW - timedelta(days=7))
     assert [t.checkout["id"] for t in trees] == ["maestro:c3", "maestro:cs"]
     # 4 checkouts of the week, 4 builds and 10 tests of the two heads.
-    assert board.docs_read == 18
+    assert board.budget.docs_read == 18
 
 
 def test_one_commit_reads_what_hangs_from_it(board):
     rows = board.rows(board.checkouts(made.COMMITS[0], made.MAINLINE, "master"))
     board.link(rows)
-    assert (len(rows.builds), len(rows.tests), board.docs_read) == (2, 4, 1 + 2 + 4 + 1)
+    assert (len(rows.builds), len(rows.tests), board.budget.docs_read) == (2, 4, 1 + 2 + 4 + 1)
 
 
 def test_a_long_branch_is_not_taken_for_another(board, store):
@@ -192,12 +193,12 @@ def test_a_long_branch_is_not_taken_for_another(board, store):
 
 def test_an_answer_that_would_read_too_much_is_refused(store, board):
     with pytest.raises(TooCostly):
-        tree.list_trees(DashboardReader(board.archive, 5), "maestro", NOW - timedelta(days=7))
+        tree.list_trees(DashboardReader(board.archive, Budget(5, ADVICE)), "maestro", NOW - timedelta(days=7))
 
 
 def test_origins_cost_two_documents_each(board):
     assert origin.find_origins(board, "tests", NOW - timedelta(days=30)) == ["maestro", "ti"]
-    assert board.docs_read == 4
+    assert board.budget.docs_read == 4
 
 
 def test_hardware_shows_one_commit_of_each_tree(board):
