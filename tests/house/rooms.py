@@ -71,7 +71,9 @@ DOMAIN = (
     _domain("service", "key-value pairs, telemetry, lists", "account", "event", "query"),
     _domain("node", "the node: record, state machine, tree, rights, verbs", "account", "event", "query"),
     _domain("ingest", "submissions → merged objects", "account", "event", "report"),
-    _domain("notify", "watches, what they were sent, scheduled checks", "account", "event", "readiness", "report"),
+    _domain(
+        "notify", "watches, what they were sent, scheduled checks", "account", "event", "query", "readiness", "report"
+    ),
     _domain("bridge", "nodes ⇄ objects of KCIDB", "event", "ingest", "node", "query", "report"),
 )
 """Lowest first: a room may import rooms above it in this list, never one below."""

@@ -16,6 +16,7 @@ from lib.clock import stamp
 from lib.domain.account.access import Actor
 from lib.domain.account.account import unique_key
 from lib.domain.event.journal import check_channel
+from lib.domain.query.query import Filter, matches
 from lib.errors import Forbidden, Invalid, NotFound
 from lib.store.port import Event, Scan, Store, Tx
 
@@ -63,7 +64,8 @@ class Subscription:
         if not (self.promiscuous or owner is None or owner == self.user):
             return False
         data = event.body["data"]
-        return not self.filters or (isinstance(data, dict) and all(data.get(k) == v for k, v in self.filters.items()))
+        asked = [Filter(name, "eq", value) for name, value in self.filters.items()]
+        return not asked or (isinstance(data, dict) and matches(data, asked))
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, NamedTuple
 
-from lib.domain.query.query import Filter, Query, QueryPlan, matches, plan
+from lib.domain.query.query import Filter, Query, QueryPlan, matcher, plan
 from lib.errors import Invalid, TooCostly
 from lib.store import indexes
 from lib.store.port import PAGE_DOCS_MAX, Doc, Scan, Store, decode_cursor, encode_cursor
@@ -101,8 +101,9 @@ class Searcher:
         docs = [d for d in self.store.load_many(name, sorted(set(ids))) if d is not None]
         # What was loaded by its id need not be looked up in the list of ids again, one by one.
         others = [f for f in query.filters if not (f.path == "id" and f.op in ("eq", "in") and _ids_of((f,)) == ids)]
+        meets = matcher(others)
         # An event's body does not repeat its key.
-        kept = [d for d in docs if matches({**d.body, "id": d.key}, others)]
+        kept = [d for d in docs if meets({**d.body, "id": d.key})]
 
         def place(doc: Doc) -> tuple[Any, str]:
             return doc.body.get(order.lstrip("-")) or "", doc.key
@@ -118,7 +119,7 @@ class Searcher:
         self, name: str, split: QueryPlan, order: str, after: str | None, skip: int, want: int
     ) -> Iterator[Doc]:
         """The matching records from `after` on, past `skip` of them."""
-        read = 0
+        read, meets = 0, matcher(split.residual)
         # Without a residual the store skips by itself; with one, what is skipped must be checked first.
         store_skip, own_skip = (0, skip) if split.residual else (skip, 0)
         size = min(PAGE_DOCS_MAX, max(want, 1) if not split.residual else max(want * 2, 200))
@@ -126,7 +127,7 @@ class Searcher:
             page = self.store.find(name, Scan(split.where, order, size, after, store_skip))
             store_skip, read, after = 0, read + len(page.docs), page.next
             for doc in page.docs:
-                if split.residual and not matches(doc.body, split.residual):
+                if not meets(doc.body):
                     continue
                 if own_skip:
                     own_skip -= 1

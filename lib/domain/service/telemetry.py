@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from lib.clock import stamp_milliseconds
-from lib.domain.query.query import Filter, Query, matches, plan
+from lib.domain.query.query import Filter, Query, matcher, plan
 from lib.domain.query.search import Searcher
 from lib.errors import Invalid, TooCostly, TooLarge
 from lib.ids import Ids
@@ -132,11 +132,11 @@ class Telemetry:
     def _stream(self, filters: Sequence[Filter]) -> Iterator[Body]:
         """The events that meet the filters, oldest first. Raises TooCostly past EVENTS_READ_MAX."""
         split = plan(indexes.TELEMETRY, filters, "ts")
-        read, after = 0, None
+        read, after, meets = 0, None, matcher(split.residual)
         while True:
             page = self.store.find("telemetry", Scan(split.where, "ts", PAGE_EVENTS, after))
             read, after = read + len(page.docs), page.next
-            yield from (doc.body for doc in page.docs if matches(doc.body, split.residual))
+            yield from (doc.body for doc in page.docs if meets(doc.body))
             if after is None:
                 return
             if read >= EVENTS_READ_MAX:

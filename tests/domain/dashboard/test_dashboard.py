@@ -6,12 +6,12 @@ import pytest
 
 from lib.domain.dashboard import compare, hardware, history, issue, origin, report, tree
 from lib.domain.dashboard.filter import OPERATORS, RowFilter, condition
-from lib.domain.dashboard.like import like, sql_like
 from lib.domain.dashboard.reader import ADVICE, DashboardReader, Rows
 from lib.domain.dashboard.row import BuildRow, TestRow, is_boot
 from lib.domain.dashboard.summary import UNEXPLAINED, summarise
 from lib.domain.dashboard.tally import STATUSES, StatusTally
 from lib.domain.query.budget import Budget
+from lib.domain.query.pattern import like, sql_like
 from lib.domain.report.archive import Archive
 from lib.errors import Invalid, TooCostly
 from tests.build import NOW
