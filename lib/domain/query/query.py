@@ -1,7 +1,7 @@
 """Queries: which records, told in dotted paths; the one definition of what a filter means, by the table of `operator`.
 
 `matches` is the semantics (kernelci.md 3). `plan` splits a query into the best scan the store declares and a residual
-filter, which `search.py` runs over the scan's pages. A property test holds every adapter and every split against it.
+filter, which `source.py` runs over the scan's pages. A property test holds every adapter and every split against it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Searching: runs queries over a store, within its cap of documents read.
 
-A query's scan is read page by page, its residual filter checked here, in order, stopping as soon as the page is full.
+A query's records are streamed (`source.py`), stopping as soon as the page is full.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from lib.domain.dashboard.row import BuildRow, TestRow, is_boot
 from lib.domain.dashboard.summary import UNEXPLAINED, summarise
 from lib.domain.dashboard.tally import STATUSES, StatusTally
 from lib.domain.query.budget import Budget
-from lib.domain.query.pattern import like, sql_like
 from lib.domain.report.archive import Archive
 from lib.errors import Invalid, TooCostly
 from tests.build import NOW
@@ -66,23 +65,6 @@ def test_builds_that_nobody_made_are_hidden():
 
 
 # Filters.
-
-
-@pytest.mark.parametrize(("pattern", "text", "said"), [
-    ("ltp", "a.ltp.b", True), ("l_p", "ltp", False), ("boot%", "boot.x", True), ("boot%", "a boot", False),
-    ("%a%b", "xxaxxb", True), ("%a%b", "xxaxxbc", False), ("l_p%", "ltp\n", True), ("", "x", True), ("%", "", True),
-    ("a.c%", "abc", False),
-])  # fmt: skip
-def test_like(pattern, text, said):
-    assert like(pattern)(text) == said
-
-
-def test_a_report_s_patterns_are_whole():
-    assert sql_like("ltp._")("ltp.a") and not sql_like("ltp")("ltp.a") and sql_like("ltp")("ltp")
-
-
-def test_a_hostile_pattern_takes_no_time():
-    assert not sql_like("%a" * 200 + "b")("a" * 20_000)
 
 
 @pytest.mark.parametrize(("name", "values", "op", "taken"), [
