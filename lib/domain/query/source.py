@@ -36,7 +36,8 @@ def stream(
         budget.spend(len(page.docs))
         store_skip, after = 0, page.next
         for record in source.show(page.docs):
-            if not meets(record.body):
+            # A body is decoded when it is first looked at.
+            if split.residual and not meets(record.body):
                 continue
             if own_skip:
                 own_skip -= 1

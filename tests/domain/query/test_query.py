@@ -42,3 +42,9 @@ def test_a_query_reads_no_more_than_its_cap(store, monkeypatch):
 def test_no_record_has_an_id_that_is_no_text(store):
     assert Searcher(store, 1).find("node", Query((Filter("id", "in", (None,)),))) == []
     assert Searcher(store, 1).count("node", (Filter("id", "eq", None),)) == 0
+
+
+def test_what_the_index_decides_is_not_taken_apart(store):
+    store.transact(lambda tx: [tx.create("kv", f"k{n}", {"n": n}) for n in range(3)])
+    found = Searcher(store, 9).find("kv", Query((), 9), "")
+    assert [doc._body for doc in found] == [None] * 3 and [doc.body["n"] for doc in found] == [0, 1, 2]
