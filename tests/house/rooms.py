@@ -70,7 +70,7 @@ DOMAIN = (
     _domain("event", "the log and what follows it: outbox, subscriptions, retention", "account", "query"),
     _domain("service", "key-value pairs, telemetry, lists", "account", "event", "query"),
     _domain("node", "the node: record, state machine, tree, rights, verbs", "account", "event", "query"),
-    _domain("ingest", "submissions → merged objects", "account", "event", "report"),
+    _domain("ingest", "submissions → merged objects", "account", "event", "query", "report"),
     _domain(
         "notify", "watches, what they were sent, scheduled checks", "account", "event", "query", "readiness", "report"
     ),

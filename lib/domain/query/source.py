@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from lib.domain.query.budget import Budget
 from lib.domain.query.query import QueryPlan, matcher
 from lib.store.port import PAGE_DOCS_MAX, Doc, Scan, Store
+
+
+def every(store: Store, collection: str, scan: Scan) -> Iterator[Doc]:
+    """The documents of a scan, in pages of its limit, as far as they are asked for."""
+    while True:
+        page = store.find(collection, scan)
+        yield from page.docs
+        if page.next is None:
+            return
+        scan = replace(scan, after=page.next, skip=0)
 
 
 class Source(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lib.domain.query.budget import Budget
+from lib.domain.query.source import every
 from lib.domain.report.link import LINKS
 from lib.domain.report.loader import load_reports
 from lib.domain.report.report import COLLECTION, Fields, Key, is_lifted
@@ -44,13 +45,7 @@ class Archive:
 
     def find(self, kind: str, where: tuple[Where, ...], order: str = "", page: int = 1000) -> Iterator[Doc]:
         """The reports that meet all conditions, page by page."""
-        after = None
-        while True:
-            found = self.page(kind, Scan(where, order, page, after))
-            yield from found.docs
-            after = found.next
-            if after is None:
-                return
+        return every(self.store, COLLECTION[kind], Scan(where, order, page))
 
     def page(self, kind: str, scan: Scan) -> Page:
         """One page of the reports of a kind."""
