@@ -87,7 +87,7 @@ def _named(place: Archive, asked: argparse.Namespace) -> tuple[Bodies, list[Key]
     keys = [Key(k.kind, k.id, asked.issue_version) if k.kind == "issues" else k for k in keys]
     # An issue without a version is its newest.
     newest = [key for key in keys if key.kind == "issues" and key.version is None]
-    reports = Families(place).load([key for key in keys if key not in newest])
+    reports = place.load_many(key for key in keys if key not in newest)
     missing = [key for key in keys if key not in newest and key not in reports]
     for key in newest:
         body = place.newest(key.id)

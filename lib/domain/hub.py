@@ -15,7 +15,7 @@ from lib.domain.account.mail import AccountMail
 from lib.domain.account.submitter import Submitters
 from lib.domain.bridge.projector import Projector
 from lib.domain.bridge.view_search import Views
-from lib.domain.dashboard.reader import DashboardReader
+from lib.domain.dashboard.reader import ADVICE, DashboardReader
 from lib.domain.event.event import MERGED_CHANNEL, READY_CHANNEL
 from lib.domain.event.journal import Journal
 from lib.domain.event.ledger import Ledger
@@ -32,6 +32,7 @@ from lib.domain.notify.delivery import Deliveries
 from lib.domain.notify.follower import ReadinessFollower
 from lib.domain.notify.notification import Notifications
 from lib.domain.notify.watch import Watches
+from lib.domain.query.budget import Budget
 from lib.domain.query.search import Searcher
 from lib.domain.readiness.catalog import PurposeCatalog
 from lib.domain.readiness.inspection import Inspector
@@ -126,7 +127,7 @@ class Hub:
 
     def dashboard(self) -> DashboardReader:
         """What one answer about KCIDB's results is read through."""
-        return DashboardReader(self.archive, self.policy.query_docs_max)
+        return DashboardReader(self.archive, Budget(self.policy.query_docs_max, ADVICE))
 
     def sweep(self, now: datetime) -> dict[str, int]:
         """Everything the clock is due to do: repair what a crash left undone, move nodes, and tell of what changed as

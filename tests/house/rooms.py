@@ -63,15 +63,17 @@ def _adapters(name: str, says: str) -> Room:
 
 DOMAIN = (
     _domain("query", "what a filter means, and how a query runs over a store"),
-    _domain("report", "objects of KCIDB as merged: which value wins, what hangs from what, exports"),
+    _domain("report", "objects of KCIDB as merged: which value wins, what hangs from what, exports", "query"),
     _domain("account", "who a caller is, how that is proven, what it allows", "query"),
-    _domain("readiness", "purposes, and what an object lacks for one", "report"),
-    _domain("dashboard", "what the dashboard's API reads of merged objects", "report"),
+    _domain("readiness", "purposes, and what an object lacks for one", "query", "report"),
+    _domain("dashboard", "what the dashboard's API reads of merged objects", "query", "report"),
     _domain("event", "the log and what follows it: outbox, subscriptions, retention", "account", "query"),
     _domain("service", "key-value pairs, telemetry, lists", "account", "event", "query"),
     _domain("node", "the node: record, state machine, tree, rights, verbs", "account", "event", "query"),
-    _domain("ingest", "submissions → merged objects", "account", "event", "report"),
-    _domain("notify", "watches, what they were sent, scheduled checks", "account", "event", "readiness", "report"),
+    _domain("ingest", "submissions → merged objects", "account", "event", "query", "report"),
+    _domain(
+        "notify", "watches, what they were sent, scheduled checks", "account", "event", "query", "readiness", "report"
+    ),
     _domain("bridge", "nodes ⇄ objects of KCIDB", "event", "ingest", "node", "query", "report"),
 )
 """Lowest first: a room may import rooms above it in this list, never one below."""

@@ -12,7 +12,8 @@ from lib.clock import stamp, to_milliseconds
 from lib.dialects.kernelci.codec import NODE_KEYS, decode_node, encode_created, encode_node
 from lib.dialects.kernelci.codec_query import NODE_FIELDS, OPERATORS, WireType, decode_filters
 from lib.domain.node.node import KINDS, RESULTS, STATES, Node, from_body, to_body
-from lib.domain.query.query import Filter, Query, matches, regex
+from lib.domain.query.pattern import regex
+from lib.domain.query.query import Filter, Query, matches
 from lib.domain.query.search import Searcher
 from lib.errors import Invalid
 from lib.store.port import Scan

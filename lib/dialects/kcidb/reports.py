@@ -77,7 +77,7 @@ def query(request: Request, hub: Hub) -> Reply:
     asked = decode_body(request, QueryIn)
     if asked.count > IDS_MAX:
         raise Invalid("", f"at most {IDS_MAX} ids at once")
-    found = hub.families.load(_keys(asked)) | _newest(hub, asked)
+    found = hub.archive.load_many(_keys(asked)) | _newest(hub, asked)
     if asked.children:
         found |= hub.families.children(found)
     if asked.parents:

@@ -14,7 +14,8 @@ from lib.dialects.kernelci.codec import Wire, encode_doc, keys_of, naive
 from lib.dialects.kernelci.codec_query import Fields, WireField, WireType, decode_count, decode_filters
 from lib.domain.event.event import BEEP, NODE_CHANNEL, TYPE_DEFAULT, envelope
 from lib.domain.event.subscription import FILTERS, Subscription
-from lib.domain.query.query import Filter, Query, regex
+from lib.domain.query.pattern import regex
+from lib.domain.query.query import Filter, Query
 from lib.errors import Invalid
 from schemas.kernelci.event import SubscriptionRead
 

@@ -18,7 +18,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from lib.clock import read_instant, stamp, to_milliseconds
 from lib.dialects.wire import problems_of
-from lib.domain.query.query import RANGES, Filter, Operator, regex
+from lib.domain.query.operator import RANGES, Operator
+from lib.domain.query.pattern import regex
+from lib.domain.query.query import Filter
 from lib.errors import Invalid, Malformed
 from lib.ids import is_node_id
 from schemas.kernelci.body import INT_MAX, WebUrl

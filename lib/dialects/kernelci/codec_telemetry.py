@@ -14,7 +14,8 @@ from lib.dialects.kernelci.codec import Wire, keys_of, naive
 from lib.dialects.kernelci.codec_query import Fields, WireField, WireType, decode_filters, decode_param
 from lib.dialects.kernelci.listing import LISTING_KEYS
 from lib.dialects.wire import problem
-from lib.domain.query.query import Filter, Operator
+from lib.domain.query.operator import Operator
+from lib.domain.query.query import Filter
 from lib.domain.service.telemetry import EVENTS_AT_ONCE_MAX, Anomalies, Group, GroupTally
 from lib.errors import Invalid, Malformed, TooLarge
 from schemas.kernelci.telemetry import TelemetryIn, TelemetryOut

@@ -11,8 +11,9 @@ from datetime import datetime
 
 from lib.domain.bridge.projection import TEST_KINDS, UNFINISHED, FinishTimes, Projected, project_node
 from lib.domain.node.node import Node, from_body
-from lib.domain.report.report import COLLECTION, Key
-from lib.store.port import IN_VALUES_MAX, Doc, Scan, Store, Tx, Where
+from lib.domain.report.loader import load_reports
+from lib.domain.report.report import Key
+from lib.store.port import IN_VALUES_MAX, Doc, Scan, Store, Where
 
 OWN_KIND: Mapping[str, str] = {"checkout": "checkouts", "kbuild": "builds", **dict.fromkeys(TEST_KINDS, "tests")}
 """The kind of the report that a node tells of by its own id."""
@@ -81,15 +82,6 @@ def read_batch(store: Store, docs: Iterable[Doc | None], origin: str) -> Batch:
     batch.parents = _parents(store, [n.id for n in nodes if n.kind in TEST_KINDS])
     batch.finishes = {n.id: _finish(store, n) for n in nodes if n.kind == "checkout" and n.state in FINISHING}
     return batch
-
-
-def load_reports(reader: Store | Tx, keys: Sequence[Key]) -> dict[Key, Doc | None]:
-    """The stored reports of these keys."""
-    found: dict[Key, Doc | None] = {}
-    for kind in sorted({key.kind for key in keys}):
-        some = [key for key in keys if key.kind == kind]
-        found.update(zip(some, reader.load_many(COLLECTION[kind], [key.store_key for key in some]), strict=True))
-    return found
 
 
 def _parents(store: Store, ids: Sequence[str]) -> set[str]:

@@ -12,12 +12,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from lib.clock import stamp
-from lib.domain.bridge.batch import Batch, load_reports
+from lib.domain.bridge.batch import Batch
 from lib.domain.bridge.run import passes_on
 from lib.domain.event.event import News
 from lib.domain.ingest import merger
 from lib.domain.node.node import Node
 from lib.domain.report.canonical import canonical, digest
+from lib.domain.report.loader import load_reports
 from lib.domain.report.report import COLLECTION, Key, key_of
 from lib.domain.report.stated import NodeStatement, split, unite
 from lib.store.port import Body, Doc, Store, Tx

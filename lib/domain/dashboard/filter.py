@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from lib.domain.dashboard.like import like
 from lib.domain.dashboard.row import Row
+from lib.domain.query.operator import RANGES, TESTS
 from lib.errors import Invalid
 
 VALUES_MAX = 200
@@ -42,8 +42,9 @@ def _duration(row: Row) -> Sequence[float]:
 
 
 def _issues(row: Row) -> Sequence[tuple[str, int | None]]:
+    """Each issue by its version, and by None, which stands for any."""
     if row.issues:
-        return row.issues
+        return [*row.issues, *((id, None) for id, _ in row.issues)]
     return ((UNCATEGORIZED, None),) if row.status == "FAIL" else ()
 
 
@@ -67,13 +68,7 @@ FIELDS: Mapping[str, RowField] = {
     "origin": RowField(ALL, lambda row: (row.view["origin"],)),
 }
 
-ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "gt": lambda have, wanted: have > wanted,
-    "gte": lambda have, wanted: have >= wanted,
-    "lt": lambda have, wanted: have < wanted,
-    "lte": lambda have, wanted: have <= wanted,
-}
-OPERATORS = ("exact", "in", *ORDERS, "like")
+OPERATORS = ("exact", "in", "gt", "gte", "lt", "lte", "like")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +116,7 @@ def condition(name: str, operator: str, texts: Iterable[str]) -> Condition:
         texts = [part for text in texts for part in text.split(",")]
     if len(texts) > VALUES_MAX or any(len(text) > VALUE_CHARS_MAX for text in texts):
         raise Invalid(path, f"at most {VALUES_MAX} values of {VALUE_CHARS_MAX} characters")
-    if operator in ORDERS and not spec.is_number:
+    if operator in RANGES and not spec.is_number:
         raise Invalid(path, f"is not a number, so that {operator} has no meaning")
     if operator == "like" and (spec.is_number or spec.is_issue):
         raise Invalid(path, "is not a text, so that like has no meaning")
@@ -151,17 +146,9 @@ def issue_key(path: str, text: str) -> tuple[str, int | None]:
 
 
 def _test_of(condition: Condition) -> Callable[[Any], bool]:
-    spec, wanted = FIELDS[condition.name], condition.values
-    values = spec.values
-    if spec.is_issue:
-        exact = {value for value in wanted if isinstance(value, tuple) and value[1] is not None}
-        ids = {value[0] for value in wanted if isinstance(value, tuple) and value[1] is None}
-        return lambda row: any(key in exact or key[0] in ids for key in values(row))
+    values, wanted = FIELDS[condition.name].values, condition.values
     if condition.operator in ("exact", "in"):
-        among = set(wanted)
-        return lambda row: not among.isdisjoint(values(row))
-    if condition.operator == "like":
-        patterns = [like(str(value)) for value in wanted]
-        return lambda row: any(is_like(have) for have in values(row) for is_like in patterns)
-    holds = ORDERS[condition.operator]
-    return lambda row: any(holds(have, value) for have in values(row) for value in wanted)
+        is_among = TESTS["in"](wanted)
+        return lambda row: is_among(values(row))
+    tests = [TESTS[condition.operator](value) for value in wanted]
+    return lambda row: any(test(values(row)) for test in tests)

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from lib.domain.dashboard.row import BuildRow, IssueKey, Row, TestRow, in_order
+from lib.domain.query.budget import Budget
 from lib.domain.report.archive import Archive
 from lib.domain.report.report import Fields, Key
-from lib.errors import TooCostly
 from lib.store.collection import cut
 from lib.store.port import Body, Scalar, Where
 
-LOADED_AT_ONCE = 300
-"""Most reports loaded by their keys in one go."""
+ADVICE = "more than %d documents would be read: ask for less time, or for one tree"
 
 
 @dataclass(slots=True)
@@ -35,16 +34,15 @@ class Rows:
 
 @dataclass(slots=True)
 class DashboardReader:
-    """Reads until it has read `docs_max` documents; past them it raises TooCostly. One an answer."""
+    """Reads until its budget is spent. One an answer."""
 
     archive: Archive
-    docs_max: int
-    docs_read: int = 0
+    budget: Budget
 
     def find(self, kind: str, *where: Where, order: str = "", page: int = 1000) -> Iterator[Body]:
         """The bodies of the reports that meet all conditions, as far as they are asked for."""
         for doc in self.archive.find(kind, where, order, page):
-            self._count(1)
+            self.budget.spend()
             yield doc.body
 
     def first(self, kind: str, *where: Where, order: str = "") -> Body | None:
@@ -54,32 +52,18 @@ class DashboardReader:
     def children(self, kind: str, name: str, ids: Iterable[str]) -> Iterator[Body]:
         """The bodies of the reports of a kind that name one of these ids in a field."""
         for doc in self.archive.children(kind, name, ids):
-            self._count(1)
+            self.budget.spend()
             yield doc.body
 
     def views(self, kind: str, ids: Iterable[str]) -> dict[str, Fields]:
         """The reports of these ids, as far as there are any: id → view."""
-        wanted = list(dict.fromkeys(ids))
-        found = {}
-        for at in range(0, len(wanted), LOADED_AT_ONCE):
-            some = [Key(kind, id) for id in wanted[at : at + LOADED_AT_ONCE]]
-            self._count(len(some))
-            for key, body in zip(some, self.archive.load_many(some), strict=True):
-                if body is not None:
-                    found[key.id] = body["object"]
-        return found
+        found = self.archive.load_many((Key(kind, id) for id in ids), self.budget)
+        return {key.id: body["object"] for key, body in found.items()}
 
     def issues(self, keys: Iterable[IssueKey]) -> dict[IssueKey, Fields]:
         """The issues of these ids and versions, as far as there are any."""
-        wanted = list(dict.fromkeys(keys))
-        found = {}
-        for at in range(0, len(wanted), LOADED_AT_ONCE):
-            some = wanted[at : at + LOADED_AT_ONCE]
-            self._count(len(some))
-            for key, body in zip(some, self.archive.load_many([Key("issues", *key) for key in some]), strict=True):
-                if body is not None:
-                    found[key] = body["object"]
-        return found
+        found = self.archive.load_many((Key("issues", *key) for key in keys), self.budget)
+        return {(view["id"], view["version"]): view for view in (body["object"] for body in found.values())}
 
     def checkouts(self, commit: str, url: str = "", branch: str = "", tree: str = "", origin: str = "") -> list[Fields]:
         """The checkouts of a commit, oldest first; "" leaves a condition out."""
@@ -130,11 +114,6 @@ class DashboardReader:
             for row in some:
                 if len(row.issues) > 1:
                     row.issues = sorted(set(row.issues))
-
-    def _count(self, docs: int) -> None:
-        self.docs_read += docs
-        if self.docs_read > self.docs_max:
-            raise TooCostly(f"more than {self.docs_max} documents would be read: ask for less time, or for one tree")
 
 
 def same(name: str, value: Scalar) -> Where:

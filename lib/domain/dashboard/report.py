@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from lib.domain.dashboard.history import TreeSelector, commits, trend
 from lib.domain.dashboard.issue import Sighting, first_sighting
-from lib.domain.dashboard.like import sql_like
 from lib.domain.dashboard.reader import DashboardReader, Rows, instant_text
 from lib.domain.dashboard.row import IssueKey, Row, TestRow
 from lib.domain.dashboard.tally import StatusTally
+from lib.domain.query.pattern import sql_like
 from lib.domain.report.report import Fields
 
 AGE_HOURS_MAX = 720

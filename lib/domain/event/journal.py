@@ -12,7 +12,7 @@ from lib.domain.account.access import Actor
 from lib.domain.event import event as rules
 from lib.domain.event.event import News
 from lib.domain.event.ledger import Ledger
-from lib.domain.query.query import Filter, Query, matches
+from lib.domain.query.query import Filter, Query, matcher
 from lib.domain.query.search import Searcher
 from lib.errors import Exists, Forbidden, Invalid
 from lib.ids import Ids, derived, is_node_id
@@ -115,7 +115,8 @@ class Journal:
         the one that was given, at the end of the log."""
         events = self.store.read(channel, position, READ_MAX)
         docs = [Doc(e.key, 1, {**e.body, "channel": channel, "seq": e.seq, "at": e.at}) for e in events]
-        found = [d for d in docs if matches({**d.body, "id": d.key}, filters)]
+        meets = matcher(filters)
+        found = [d for d in docs if meets({**d.body, "id": d.key})]
         return found, events[-1].seq if events else position
 
     def nodes_of(self, events: Sequence[Doc]) -> dict[str, Doc]:

@@ -16,6 +16,8 @@ from lib.clock import stamp
 from lib.domain.account.access import Actor
 from lib.domain.account.account import unique_key
 from lib.domain.event.journal import check_channel
+from lib.domain.query.query import Filter, matches
+from lib.domain.query.source import every
 from lib.errors import Forbidden, Invalid, NotFound
 from lib.store.port import Event, Scan, Store, Tx
 
@@ -63,7 +65,8 @@ class Subscription:
         if not (self.promiscuous or owner is None or owner == self.user):
             return False
         data = event.body["data"]
-        return not self.filters or (isinstance(data, dict) and all(data.get(k) == v for k, v in self.filters.items()))
+        asked = [Filter(name, "eq", value) for name, value in self.filters.items()]
+        return not asked or (isinstance(data, dict) and matches(data, asked))
 
 
 @dataclass(slots=True)
@@ -150,13 +153,8 @@ class Subscriptions:
         return (s for s in self._stored() if not s.is_ended)
 
     def _stored(self) -> Iterator[Subscription]:
-        after: str | None = None
-        while True:
-            page = self.store.find("subscription", Scan(order="received_at", limit=READ_MAX, after=after))
-            yield from (_from_body(d.body) for d in page.docs)
-            after = page.next
-            if after is None:
-                return
+        docs = every(self.store, "subscription", Scan(order="received_at", limit=READ_MAX))
+        return (_from_body(doc.body) for doc in docs)
 
     def reap(self, now: datetime) -> int:
         """End subscriptions that nobody polled for IDLE_MAX, and forget those with a subscriber id after

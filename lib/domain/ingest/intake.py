@@ -18,10 +18,11 @@ from lib.domain.account.access import Actor, may_submit
 from lib.domain.event.event import News
 from lib.domain.event.ledger import Ledger
 from lib.domain.ingest import submission as rules
-from lib.domain.ingest.merger import MergeOutcome, Merger, load_reports, make_piece, news_of
+from lib.domain.ingest.merger import MergeOutcome, Merger, make_piece, news_of
 from lib.domain.ingest.sent import Copy, Document, Sent
 from lib.domain.ingest.size import check_sizes, size_of
 from lib.domain.ingest.submission import FAILED, MERGED, PARTS, PENDING, SUBMISSIONS, Submission
+from lib.domain.report.loader import load_reports
 from lib.domain.report.order import is_same
 from lib.domain.report.report import Fields, Key, absorb
 from lib.errors import Forbidden, Malformed, TooLarge, Unavailable
@@ -147,13 +148,13 @@ class Intake:
     def foresee(self, sent: Sent, now: datetime) -> list[Preview]:
         """What would change if the submission were made now; reads, and writes nothing."""
         piece, at = make_piece(sent.copies), stamp(now)
-        before = {key: None if doc is None else doc.body for key, doc in load_reports(self.store, piece).items()}
+        stored = load_reports(self.store, (item.key for item in piece.items))
+        before = {key: None if doc is None else doc.body for key, doc in stored.items()}
         after = dict(before)
         for item in piece.items:
-            after[item.store_key] = absorb(item.key.kind, after[item.store_key], item.fields, sent.id, at)
-        keys = {item.store_key: item.key for item in piece.items}
+            after[item.key] = absorb(item.key.kind, after[item.key], item.fields, sent.id, at)
         return [
-            Preview(keys[k], old is None, _differences(old["object"] if old else {}, new["object"]))
+            Preview(k, old is None, _differences(old["object"] if old else {}, new["object"]))
             for k, new in after.items()
             if new is not None and ((old := before[k]) is None or not is_same(old["object"], new["object"]))
         ]

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from lib.domain.event.event import MERGED_CHANNEL, News, body_of
 from lib.domain.ingest.sent import Copy
 from lib.domain.report.canonical import digest
+from lib.domain.report.loader import load_reports
 from lib.domain.report.order import is_same
 from lib.domain.report.report import COLLECTION, Fields, Key, absorb, lift
-from lib.store.port import Body, Doc, Store, Tx
+from lib.store.port import Body, Doc, Tx
 
 MERGED_TYPE = "org.kernelci.kcidb.merged.v1"
 EXCERPT = "excerpt"
@@ -80,14 +81,14 @@ class Merger:
     def merge(self, tx: Tx, piece: Piece, source: str, received_at: str, changed_at: str) -> MergeOutcome:
         """Join a piece of the submission `source` into the reports; the transaction has written nothing yet."""
         reports, missing = self._read(tx, piece)
-        joined: dict[str, tuple[PreparedCopy, Body | None]] = {}
+        joined: dict[Key, tuple[PreparedCopy, Body | None]] = {}
         for item in piece.items:
-            body = joined[item.store_key][1] if item.store_key in joined else _body(reports[item.store_key])
-            joined[item.store_key] = (item, absorb(item.key.kind, body, item.fields, source, received_at))
+            body = joined[item.key][1] if item.key in joined else _body(reports[item.key])
+            joined[item.key] = (item, absorb(item.key.kind, body, item.fields, source, received_at))
         outcome = MergeOutcome()
-        for store_key, (item, body) in joined.items():
+        for key, (item, body) in joined.items():
             assert body is not None
-            self._write(tx, item, reports[store_key], body, changed_at, outcome)
+            self._write(tx, item, reports[key], body, changed_at, outcome)
         for excerpt in missing:
             tx.create(EXCERPT, excerpt, {"text": piece.excerpts[excerpt]})
         return outcome
@@ -98,9 +99,9 @@ class Merger:
             self.known.clear()
         self.known.update(dict.fromkeys(piece.excerpts))
 
-    def _read(self, tx: Tx, piece: Piece) -> tuple[dict[str, Doc | None], list[str]]:
-        """The reports by their keys in the store, and the excerpts that are not stored."""
-        reports = load_reports(tx, piece)
+    def _read(self, tx: Tx, piece: Piece) -> tuple[dict[Key, Doc | None], list[str]]:
+        """The reports, and the excerpts that are not stored."""
+        reports = load_reports(tx, (item.key for item in piece.items))
         asked = [excerpt for excerpt in piece.excerpts if excerpt not in self.known]
         stored = tx.load_many(EXCERPT, asked) if asked else []
         return reports, [excerpt for excerpt, doc in zip(asked, stored, strict=True) if doc is None]
@@ -123,18 +124,6 @@ class Merger:
                 return
         change = ViewChange(item.key, item.store_key, digest(body["object"]), doc is None)
         outcome.changes.append(change)
-
-
-def load_reports(reader: Store | Tx, piece: Piece) -> dict[str, Doc | None]:
-    """The stored reports that a piece is about, by their keys in the store."""
-    keys: dict[str, dict[str, None]] = {}
-    for item in piece.items:
-        keys.setdefault(item.key.kind, {})[item.store_key] = None
-    reports: dict[str, Doc | None] = {}
-    for kind, wanted in keys.items():
-        names = list(wanted)
-        reports.update(zip(names, reader.load_many(COLLECTION[kind], names), strict=True))
-    return reports
 
 
 def news_of(

@@ -15,6 +15,7 @@ from lib.domain.ingest.intake import PIECE_COPIES_NEAR, Decode, load_text
 from lib.domain.ingest.merger import EXCERPT, Merger, Piece, make_piece
 from lib.domain.ingest.sent import Copy
 from lib.domain.ingest.submission import MERGED, SUBMISSIONS
+from lib.domain.query.source import every
 from lib.domain.report.canonical import canonical
 from lib.domain.report.report import COLLECTION, KINDS
 from lib.store.port import Body, Doc, Scan, Store, Tx
@@ -105,13 +106,7 @@ class Rebuild:
 
 def _all(store: Store, collection: str) -> Iterator[Doc]:
     """Every document, in the order of the keys."""
-    after = None
-    while True:
-        page = store.find(collection, Scan((), "", PAGE_DOCS, after))
-        yield from page.docs
-        after = page.next
-        if after is None:
-            return
+    return every(store, collection, Scan(limit=PAGE_DOCS))
 
 
 def _pairs(left: Iterator[Doc], right: Iterator[Doc]) -> Iterator[tuple[str, Doc | None, Doc | None]]:

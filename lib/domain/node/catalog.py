@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 
 from lib.domain.account.access import Actor
 from lib.domain.event.backlog import task
@@ -20,6 +21,7 @@ from lib.domain.node.rights import may_edit, require_edit
 from lib.domain.node.tree import Branch, TreePlan, plan_tree
 from lib.domain.query.query import Filter, Query
 from lib.domain.query.search import ResultPage, Searcher
+from lib.domain.query.source import every
 from lib.errors import Conflict, Invalid, NotFound, Stale, TooCostly, TooLarge
 from lib.ids import Ids
 from lib.store.port import Doc, Scan, Store, Tx, Where
@@ -79,17 +81,7 @@ class Catalog:
         below = (Where("ancestors", "contains", id),)
         if self.store.count("node", below) > SUBTREE_NODES_MAX:
             raise TooCostly(f"the tree has more than {SUBTREE_NODES_MAX} nodes; ask for the trees of its children")
-        return self._descend(root, below)
-
-    def _descend(self, root: Doc, below: tuple[Where, ...]) -> Iterator[Doc]:
-        yield root
-        after: str | None = None
-        while True:
-            page = self.store.find("node", Scan(below, "received_at", SUBTREE_AT_ONCE, after))
-            yield from page.docs
-            after = page.next
-            if after is None:
-                return
+        return chain([root], every(self.store, "node", Scan(below, "received_at", SUBTREE_AT_ONCE)))
 
     def count(self, filters: tuple[Filter, ...]) -> int:
         """How many nodes meet the filters."""

@@ -3,5 +3,5 @@
 Decides: what a watch may ask, which objects a change concerns, what was sent already, and when a mail or webhook is
 tried again.
 
-May import from the domain: `account`, `event`, `readiness`, `report`.
+May import from the domain: `account`, `event`, `query`, `readiness`, `report`.
 """

@@ -15,11 +15,12 @@ from typing import Any
 from lib.clock import stamp
 from lib.domain.account.access import Actor
 from lib.domain.event.event import MERGED_CHANNEL
+from lib.domain.query.operator import holds
 from lib.domain.readiness.catalog import PurposeCatalog
 from lib.domain.readiness.form import read_values
 from lib.domain.readiness.purpose import ROUTES, Purpose
 from lib.domain.readiness.readiness import Missing, Relatives, Report, climb
-from lib.domain.report.path import FIELDS, check_path, is_among, value_at
+from lib.domain.report.path import FIELDS, check_path, value_at
 from lib.domain.report.report import SINGULAR
 from lib.errors import Forbidden, Invalid, NotFound
 from lib.ids import Ids
@@ -81,8 +82,7 @@ def _meets(report: Report, path: str, values: tuple[str | int | bool, ...], kin:
             report = found
         path = rest
     value = value_at(report.fields, path)
-    items = value if isinstance(value, list) else [value]
-    return any(is_among(item, values) for item in items)
+    return holds("in", value if isinstance(value, list) else [value], values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,17 @@
-"""Queries: which records, told in dotted paths; the one definition of what a filter means.
+"""Queries: which records, told in dotted paths; the one definition of what a filter means, by the table of `operator`.
 
 `matches` is the semantics (kernelci.md 3). `plan` splits a query into the best scan the store declares and a residual
-filter, which `search.py` runs over the scan's pages. A property test holds every adapter and every split against it.
+filter, which `source.py` runs over the scan's pages. A property test holds every adapter and every split against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-import re2
-
-from lib.errors import Invalid
+from lib.domain.query.operator import RANGES, TESTS, Operator
 from lib.store.collection import TEXT_BYTES_MAX, Collection, Field, FieldType, cut, missing
 from lib.store.port import (
     IN_VALUES_MAX,
@@ -21,10 +19,6 @@ from lib.store.port import (
     combinations_of,
 )
 
-Operator = Literal["eq", "ne", "lt", "lte", "gt", "gte", "in", "nin", "re"]
-RANGES: Mapping[str, Literal["<", "<=", ">", ">="]] = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
-
-REGEX_CHARS_MAX = 500
 # A promoted text this short was not cut, so the index alone decides.
 _EXACT_BYTES = TEXT_BYTES_MAX - 4
 
@@ -58,27 +52,15 @@ class QueryPlan(NamedTuple):
     residual: tuple[Filter, ...]
 
 
-def regex(pattern: str, path: str) -> Any:
-    """A compiled pattern, linear in time whatever the pattern. Raises Invalid for one it cannot read."""
-    if len(pattern) > REGEX_CHARS_MAX:
-        raise Invalid(path, f"a pattern has at most {REGEX_CHARS_MAX} characters")
-    try:
-        return re2.compile(pattern, _re2_options())
-    except re2.error as error:
-        text = error.args[0] if error.args else ""
-        shown = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-        raise Invalid(path, f"not a regular expression: {shown}") from error
-
-
-def _re2_options() -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    return options
-
-
 def matches(body: Mapping[str, Any], filters: Sequence[Filter]) -> bool:
     """Whether a record meets all filters."""
-    return all(_TESTS[f.op](_candidates(body, f.path.split(".")), f.value) for f in filters)
+    return matcher(filters)(body)
+
+
+def matcher(filters: Sequence[Filter]) -> Callable[[Mapping[str, Any]], bool]:
+    """Tells of one record after the other whether it meets all filters."""
+    tests = [(f.path.split("."), TESTS[f.op](f.value)) for f in filters]
+    return lambda body: all(test(_candidates(body, steps)) for steps, test in tests)
 
 
 def _candidates(value: Any, steps: Sequence[str]) -> list[Any]:
@@ -100,58 +82,6 @@ def _candidates(value: Any, steps: Sequence[str]) -> list[Any]:
             return _candidates(value[index], steps[1:]) if index < len(value) else []
         return [c for element in value if isinstance(element, Mapping) for c in _candidates(element, steps)]
     return []
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool):
-        return "bool"
-    return "number" if isinstance(value, int | float) else type(value).__name__
-
-
-def _equals(found: list[Any], value: Any) -> bool:
-    if value is None:
-        return not found or any(c is None for c in found)
-    kind = _kind(value)
-    return any(_kind(c) == kind and c == value for c in found)
-
-
-def _is_in(found: list[Any], values: Any) -> bool:
-    return any(_equals(found, v) for v in values)
-
-
-def _compares(op: str) -> Any:
-    def test(found: list[Any], value: Any) -> bool:
-        kind = _kind(value)
-        for c in found:
-            if _kind(c) != kind or kind not in ("str", "number"):
-                continue
-            if (
-                (c < value)
-                if op == "lt"
-                else (c <= value)
-                if op == "lte"
-                else (c > value)
-                if op == "gt"
-                else c >= value
-            ):
-                return True
-        return False
-
-    return test
-
-
-def _searches(found: list[Any], pattern: Any) -> bool:
-    return any(isinstance(c, str) and pattern.search(c) is not None for c in found)
-
-
-_TESTS: Mapping[str, Any] = {
-    "eq": _equals,
-    "ne": lambda found, value: not _equals(found, value),
-    "in": _is_in,
-    "nin": lambda found, values: not _is_in(found, values),
-    "re": _searches,
-    **{op: _compares(op) for op in RANGES},
-}
 
 
 def plan(collection: Collection, filters: Sequence[Filter], order: str) -> QueryPlan:

@@ -1,24 +1,30 @@
 """Searching: runs queries over a store, within its cap of documents read.
 
-A query's scan is read page by page, its residual filter checked here, in order, stopping as soon as the page is full.
+A query's records are streamed (`source.py`), stopping as soon as the page is full.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, NamedTuple
 
-from lib.domain.query.query import Filter, Query, QueryPlan, matches, plan
+from lib.domain.query.budget import Budget
+from lib.domain.query.query import Filter, Query, QueryPlan, matcher, plan
+from lib.domain.query.source import Source, stream
 from lib.errors import Invalid, TooCostly
 from lib.store import indexes
-from lib.store.port import PAGE_DOCS_MAX, Doc, Scan, Store, decode_cursor, encode_cursor
+from lib.store.port import Doc, Store, decode_cursor, encode_cursor
 
 CHECKPOINTS_MAX = 4096
 CHECKPOINT_S = 30.0
 TOTALS_MAX = 1024
+ADVICE = (
+    "the query would read more than %d records: add an equality filter on an indexed field "
+    "(kind, name, parent, treeid, state, result, owner, data.kernel_revision.commit, …) or a limit"
+)
 
 
 class ResultPage(NamedTuple):
@@ -49,7 +55,7 @@ class Searcher:
             return []
         if query.after is not None:
             _place(query.after)
-        ids = _ids_of(query.filters)
+        ids = ids_of(query.filters)
         if ids is not None:
             return self._named(name, ids, query, order)
         split = plan(indexes.COLLECTIONS[name], query.filters, order)
@@ -59,11 +65,11 @@ class Searcher:
         skip = query.offset - skipped
         found: list[Doc] = []
         want = self.docs_max if query.limit is None else query.limit
-        for doc in self._stream(name, split, order, after, skip, want):
+        for doc in stream(self.store, Source(name), split, order, self._budget(), after=after, skip=skip, want=want):
             found.append(doc)
             if len(found) == want:
                 if query.limit is None:
-                    raise TooCostly(_cap_words(self.docs_max))
+                    raise TooCostly(ADVICE % self.docs_max)
                 if query.after is None:
                     place = (*key, query.offset + want)
                     self._remember(self._checkpoints, place, (generation, _cursor(doc, order)), CHECKPOINTS_MAX)
@@ -78,7 +84,7 @@ class Searcher:
 
     def count(self, name: str, filters: tuple[Filter, ...]) -> int:
         """How many records meet the filters, exactly. Raises TooCostly past the cap."""
-        ids = _ids_of(filters)
+        ids = ids_of(filters)
         if ids is not None:
             return len(self._named(name, ids, Query(filters), ""))
         split = plan(indexes.COLLECTIONS[name], filters, "")
@@ -95,14 +101,15 @@ class Searcher:
         if not split.residual:
             return self.store.count(name, split.where)
         ordered = plan(indexes.COLLECTIONS[name], filters, "received_at")
-        return sum(1 for _ in self._stream(name, ordered, "received_at", None, 0, PAGE_DOCS_MAX))
+        return sum(1 for _ in stream(self.store, Source(name), ordered, "received_at", self._budget()))
 
     def _named(self, name: str, ids: Sequence[str], query: Query, order: str) -> list[Doc]:
-        docs = [d for d in self.store.load_many(name, sorted(set(ids))) if d is not None]
+        docs = [d for d in self.store.load_many(name, sorted(set(ids))) if d is not None] if ids else []
         # What was loaded by its id need not be looked up in the list of ids again, one by one.
-        others = [f for f in query.filters if not (f.path == "id" and f.op in ("eq", "in") and _ids_of((f,)) == ids)]
+        others = [f for f in query.filters if ids_of((f,)) != ids]
+        meets = matcher(others)
         # An event's body does not repeat its key.
-        kept = [d for d in docs if matches({**d.body, "id": d.key}, others)]
+        kept = [d for d in docs if meets({**d.body, "id": d.key})]
 
         def place(doc: Doc) -> tuple[Any, str]:
             return doc.body.get(order.lstrip("-")) or "", doc.key
@@ -114,28 +121,8 @@ class Searcher:
         kept.sort(key=place, reverse=is_newest_first)
         return kept[query.offset :][: query.limit]
 
-    def _stream(
-        self, name: str, split: QueryPlan, order: str, after: str | None, skip: int, want: int
-    ) -> Iterator[Doc]:
-        """The matching records from `after` on, past `skip` of them."""
-        read = 0
-        # Without a residual the store skips by itself; with one, what is skipped must be checked first.
-        store_skip, own_skip = (0, skip) if split.residual else (skip, 0)
-        size = min(PAGE_DOCS_MAX, max(want, 1) if not split.residual else max(want * 2, 200))
-        while True:
-            page = self.store.find(name, Scan(split.where, order, size, after, store_skip))
-            store_skip, read, after = 0, read + len(page.docs), page.next
-            for doc in page.docs:
-                if split.residual and not matches(doc.body, split.residual):
-                    continue
-                if own_skip:
-                    own_skip -= 1
-                    continue
-                yield doc
-            if after is None:
-                return
-            if read >= self.docs_max:
-                raise TooCostly(_cap_words(self.docs_max))
+    def _budget(self) -> Budget:
+        return Budget(self.docs_max, ADVICE)
 
     def _generation(self) -> Any:
         """What a checkpoint holds for: a generation of the store, or a span of time."""
@@ -173,18 +160,9 @@ def _place(cursor: str) -> tuple[str, str]:
     return value, key
 
 
-def _ids_of(filters: Sequence[Filter]) -> tuple[str, ...] | None:
+def ids_of(filters: Sequence[Filter]) -> tuple[str, ...] | None:
     """The ids a query names outright, so that they are loaded instead of searched."""
     for f in filters:
-        if f.path == "id" and f.op == "eq" and isinstance(f.value, str):
-            return (f.value,)
-        if f.path == "id" and f.op == "in" and all(isinstance(v, str) for v in f.value):
-            return tuple(f.value)
+        if f.path == "id" and f.op in ("eq", "in"):
+            return tuple(v for v in (f.value if f.op == "in" else (f.value,)) if isinstance(v, str))
     return None
-
-
-def _cap_words(docs_max: int) -> str:
-    return (
-        f"the query would read more than {docs_max} records: add an equality filter on an indexed field "
-        "(kind, name, parent, treeid, state, result, owner, data.kernel_revision.commit, …) or a limit"
-    )

@@ -2,5 +2,5 @@
 
 Decides: what a purpose may demand, which purposes there are, and what an object lacks, field by field.
 
-May import from the domain: `report`.
+May import from the domain: `query`, `report`.
 """

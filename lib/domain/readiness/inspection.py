@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import count
 from typing import NamedTuple
 
+from lib.domain.query.budget import Budget
 from lib.domain.readiness.catalog import PurposeCatalog
 from lib.domain.readiness.purpose import Catalog, Purpose
 from lib.domain.readiness.readiness import Missing, Readiness, Report, evaluate
@@ -19,6 +20,8 @@ from lib.store.port import Scan, Store, Where
 
 FIRED_MAX = 1000
 """Most tellings of one object that are looked through for the first of each purpose."""
+
+ADVICE = "more than %d objects are below, too many to look through for one answer"
 
 
 class PurposeReadiness(NamedTuple):
@@ -41,7 +44,7 @@ class _Kin(ArchiveRelatives):
 
     def __init__(self, archive: Archive, docs_max: int) -> None:
         super().__init__(archive)
-        self._docs_max, self._docs_read = docs_max, 0
+        self._budget, self.last_kind = Budget(docs_max, ADVICE), ""
         self._below: dict[tuple[str, tuple[str, ...]], tuple[list[Report | None], Iterator[Report]]] = {}
 
     def children(self, kind: str, field: str, ids: Iterable[str]) -> Iterator[Report]:
@@ -51,11 +54,10 @@ class _Kin(ArchiveRelatives):
         known, rest = self._below[wanted]
         for n in count():
             if n == len(known):
-                if self._docs_read >= self._docs_max:
-                    raise TooCostly(kind)
+                self.last_kind = kind
+                self._budget.spend()
                 # The last entry is None, once it is known to be the last.
                 known.append(next(rest, None))
-                self._docs_read += 1
             report = known[n]
             if report is None:
                 return
@@ -89,8 +91,7 @@ class Inspector:
         try:
             return evaluate(purpose, report, kin, catalog, now)
         except TooCostly as error:
-            what = f"more than {self.docs_max} objects are below, too many to look through for one answer"
-            return Readiness((Missing(str(error), what),))
+            return Readiness((Missing(kin.last_kind, str(error)),))
 
     def _find(self, kind: str, id: str, version: int | None) -> Report | None:
         if kind == "issues" and version is None:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from lib.clock import stamp, unstamp
+from lib.domain.query.operator import holds
 from lib.domain.readiness.purpose import (
     ROUTES,
     SELF,
@@ -30,7 +31,7 @@ from lib.domain.readiness.purpose import (
     looks_below,
 )
 from lib.domain.report.link import LINKS
-from lib.domain.report.path import is_among, value_at
+from lib.domain.report.path import value_at
 from lib.domain.report.report import SINGULAR, Fields, Key, key_of
 
 CHILDREN_MAX = 100_000
@@ -161,7 +162,7 @@ def _of_field(condition: Specified | OneOf, report: Report, prefix: str) -> Read
     field = prefix + condition.field
     if isinstance(condition, Specified):
         return MET if value is not None else Readiness((Missing(field, "is not given"),))
-    if is_among(value, condition.values):
+    if holds("in", (value,), condition.values):
         return MET
     wanted = ", ".join(map(_shown, condition.values))
     if value is None:

@@ -50,7 +50,5 @@ class ArchiveRelatives:
     def _load(self, keys: Sequence[Key]) -> None:
         if len(self._known) + len(keys) > PARENTS_MAX:
             self._known.clear()
-        for kind in dict.fromkeys(key.kind for key in keys):
-            some = [key for key in keys if key.kind == kind]
-            for key, body in zip(some, self._archive.load_many(some), strict=True):
-                self._known[key] = None if body is None else report_of(kind, body)
+        found = self._archive.load_many(keys)
+        self._known.update((key, report_of(key.kind, found[key]) if key in found else None) for key in keys)

@@ -3,5 +3,5 @@
 Decides: which of several values wins, how the merged state is stored, what hangs from what, and how reports are read
 and exported.
 
-May import nothing from the rest of the domain.
+May import from the domain: `query`.
 """

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from lib.domain.query.budget import Budget
+from lib.domain.query.source import every
 from lib.domain.report.link import LINKS
+from lib.domain.report.loader import load_reports
 from lib.domain.report.report import COLLECTION, Fields, Key, is_lifted
 from lib.errors import Invalid
 from lib.store.collection import cut
@@ -27,12 +30,10 @@ class Archive:
         doc = self.store.load(COLLECTION[key.kind], key.store_key)
         return None if doc is None else doc.body
 
-    def load_many(self, keys: Sequence[Key]) -> list[Body | None]:
-        """The stored bodies of reports of one kind."""
-        if not keys:
-            return []
-        docs = self.store.load_many(COLLECTION[keys[0].kind], [key.store_key for key in keys])
-        return [None if doc is None else doc.body for doc in docs]
+    def load_many(self, keys: Iterable[Key], budget: Budget | None = None) -> dict[Key, Body]:
+        """The stored bodies of those of these reports that there are, kind by kind."""
+        docs = load_reports(self.store, keys, budget)
+        return {key: doc.body for key, doc in docs.items() if doc is not None}
 
     def newest(self, id: str) -> Body | None:
         """The highest version of an issue, None when there is none."""
@@ -44,13 +45,7 @@ class Archive:
 
     def find(self, kind: str, where: tuple[Where, ...], order: str = "", page: int = 1000) -> Iterator[Doc]:
         """The reports that meet all conditions, page by page."""
-        after = None
-        while True:
-            found = self.page(kind, Scan(where, order, page, after))
-            yield from found.docs
-            after = found.next
-            if after is None:
-                return
+        return every(self.store, COLLECTION[kind], Scan(where, order, page))
 
     def page(self, kind: str, scan: Scan) -> Page:
         """One page of the reports of a kind."""

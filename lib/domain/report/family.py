@@ -8,16 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lib.domain.query.budget import Budget
 from lib.domain.report.archive import CURSOR_WORDS, Archive, check_cursor, children_where
 from lib.domain.report.link import CHILDREN, is_child, parents_of
 from lib.domain.report.report import KINDS, Key, key_of
-from lib.errors import Invalid, TooCostly
+from lib.errors import Invalid
 from lib.store.port import Body, Doc, Scan
 
 REPORTS_MAX = 5000
 """Most reports that one request may find below or above those it names. More is refused, never cut."""
-KEYS_AT_ONCE = 500
-"""Parents that are loaded together."""
+ADVICE = (
+    "more than %d objects hang from what was asked for: ask for fewer ids, or page through those "
+    "of one kind by children=builds, tests or incidents"
+)
 
 Bodies = dict[Key, Body]
 """Stored reports by their keys, in the order in which they were found."""
@@ -30,29 +33,18 @@ class Families:
     archive: Archive
     reports_max: int = REPORTS_MAX
 
-    def load(self, keys: list[Key]) -> Bodies:
-        """The reports of these keys that there are, kind by kind."""
-        found: Bodies = {}
-        for kind in KINDS:
-            some = list(dict.fromkeys(key for key in keys if key.kind == kind))
-            for at in range(0, len(some), KEYS_AT_ONCE):
-                part = some[at : at + KEYS_AT_ONCE]
-                found.update((k, b) for k, b in zip(part, self.archive.load_many(part), strict=True) if b is not None)
-        return found
-
     def children(self, roots: Bodies) -> Bodies:
         """Everything that hangs from these reports, without them. Raises TooCostly past the cap."""
-        found: Bodies = {}
+        found, budget = Bodies(), Budget(self.reports_max, ADVICE)
         # Whatever hangs from a kind stands after it in KINDS, so one pass reaches everything.
         for kind in KINDS:
             above = [key for key in (*roots, *found) if key.kind == kind]
             for below, field in CHILDREN[kind]:
                 for doc in self._below(above, below, field):
                     key = key_of(below, doc.body["object"])
-                    if key not in roots:
+                    if key not in roots and key not in found:
+                        budget.spend()
                         found[key] = doc.body
-                    if len(found) > self.reports_max:
-                        raise TooCostly(_cap_words(self.reports_max))
         return found
 
     def parents(self, of: Bodies) -> Bodies:
@@ -61,7 +53,7 @@ class Families:
         wanted = _above(of)
         # Whatever a kind hangs from stands before it in KINDS.
         for kind in reversed(KINDS):
-            more = self.load([key for key in wanted if key.kind == kind and key not in of])
+            more = self.archive.load_many(key for key in wanted if key.kind == kind and key not in of)
             found.update(more)
             wanted += _above(more)
         return found
@@ -87,10 +79,3 @@ class Families:
 
 def _above(bodies: Bodies) -> list[Key]:
     return [above for key, body in bodies.items() for above in parents_of(key.kind, body["object"])]
-
-
-def _cap_words(reports_max: int) -> str:
-    return (
-        f"more than {reports_max} objects hang from what was asked for: ask for fewer ids, or page through those "
-        "of one kind by children=builds, tests or incidents"
-    )

@@ -7,7 +7,7 @@ a user names one, so that a misspelt field is told at once instead of never bein
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from lib.errors import Invalid
@@ -60,11 +60,6 @@ def value_at(fields: Mapping[str, Any], path: str) -> Any:
     if "." not in path:
         return fields.get(path)
     return _inside(fields, path.split("."))
-
-
-def is_among(value: Any, wanted: Sequence[Any]) -> bool:
-    """Whether a value is one of these. To Python 1 is True; here it is not."""
-    return any(value == one and type(value) is type(one) for one in wanted)
 
 
 def _inside(value: Any, steps: list[str]) -> Any:

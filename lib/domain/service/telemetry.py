@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from lib.clock import stamp_milliseconds
-from lib.domain.query.query import Filter, Query, matches, plan
+from lib.domain.query.budget import Budget
+from lib.domain.query.query import Filter, Query, plan
 from lib.domain.query.search import Searcher
+from lib.domain.query.source import Source, stream
 from lib.errors import Invalid, TooCostly, TooLarge
 from lib.ids import Ids
 from lib.store import indexes
-from lib.store.port import WRITES_MAX, Body, Doc, Scan, Store, Tx
+from lib.store.port import WRITES_MAX, Body, Doc, Store, Tx
 
 EVENTS_AT_ONCE_MAX = WRITES_MAX
 """Most events of one request: they are written together or not at all."""
@@ -22,7 +24,11 @@ EVENTS_READ_MAX = 100_000
 """Most events that one statistic reads. More is refused, never cut."""
 GROUPS_MAX = 10_000
 """Most groups of one statistic."""
-PAGE_EVENTS = 1000
+SOURCE = Source("telemetry", docs_max=1000)
+ADVICE = (
+    "more than %d events would be read: ask for less time (since, until, window), or for one kind, runtime, "
+    "device_type or job_name"
+)
 
 OUTCOMES = ("pass", "fail", "incomplete", "skip")
 RESULT_KINDS = ("job_result", "test_result")
@@ -131,19 +137,9 @@ class Telemetry:
 
     def _stream(self, filters: Sequence[Filter]) -> Iterator[Body]:
         """The events that meet the filters, oldest first. Raises TooCostly past EVENTS_READ_MAX."""
+        budget = Budget(EVENTS_READ_MAX, ADVICE)
         split = plan(indexes.TELEMETRY, filters, "ts")
-        read, after = 0, None
-        while True:
-            page = self.store.find("telemetry", Scan(split.where, "ts", PAGE_EVENTS, after))
-            read, after = read + len(page.docs), page.next
-            yield from (doc.body for doc in page.docs if matches(doc.body, split.residual))
-            if after is None:
-                return
-            if read >= EVENTS_READ_MAX:
-                raise TooCostly(
-                    f"more than {EVENTS_READ_MAX} events would be read: ask for less time (since, until, window), or "
-                    "for one kind, runtime, device_type or job_name"
-                )
+        return (doc.body for doc in stream(self.store, SOURCE, split, "ts", budget))
 
 
 class _Groups:

@@ -210,6 +210,11 @@ def asked(**by):
         ((Filter("data.kernel_revision.commit", "ne", "cd" * 20),), 6),
         (asked(data__kcidb__object__id="x:orphan"), 1),
         (asked(owner="z" * 300), 0),
+        (asked(owner="z" * 2000), 0),
+        ((Filter("owner", "in", ("arm", *map(str, range(29)))), *asked(data__kernel_revision__commit="cd" * 20)), 29),
+        (asked(id=None), 0),
+        (asked(submitter=None), 0),
+        (asked(data__kernel_revision__tree=None), 3),
     ],
 )
 def test_filters(filled, filters, count):

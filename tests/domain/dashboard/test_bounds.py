@@ -10,10 +10,11 @@ from lib.domain.dashboard import issue
 from lib.domain.dashboard.hardware import Window, bench, list_hardware, tests_on
 from lib.domain.dashboard.history import COMMITS_MAX, RunSelector, TreeSelector, commits, commits_of, history, runs
 from lib.domain.dashboard.issue import first_sighting, list_issues, marks_of, newest_versions, spread
-from lib.domain.dashboard.reader import DashboardReader, since
+from lib.domain.dashboard.reader import ADVICE, DashboardReader, since
 from lib.domain.dashboard.report import ReportQuery, report
 from lib.domain.dashboard.row import is_dummy
 from lib.domain.dashboard.tree import count_at, heads, list_trees
+from lib.domain.query.budget import Budget
 from lib.domain.report.archive import Archive
 from lib.domain.report.report import Key
 from lib.errors import TooCostly
@@ -32,7 +33,7 @@ def full(store, **more):
     for kind, objects in more.items():
         made[kind] += objects
     given.store(store, made, NOW)
-    return DashboardReader(Archive(store), 10_000)
+    return DashboardReader(Archive(store), Budget(10_000, ADVICE))
 
 
 def checkout(name, commit="7" * 40, hours=3, **more):
@@ -57,17 +58,17 @@ def checkout(name, commit="7" * 40, hours=3, **more):
 def test_no_answer_reads_more_than_it_may(store, ask):
     board = full(store)
     ask(board)
-    assert 0 < board.docs_read < 100
+    assert 0 < board.budget.docs_read < 100
     with pytest.raises(TooCostly, match="more than 2 documents would be read"):
-        ask(DashboardReader(board.archive, 2))
+        ask(DashboardReader(board.archive, Budget(2, ADVICE)))
 
 
 def test_what_nobody_asks_for_is_not_read(store):
     board = full(store)
     assert board.first("checkouts", since(WEEK), order="-start_time")["object"]["id"] == "redhat:c3"
-    assert board.docs_read == 1
+    assert board.budget.docs_read == 1
     assert board.views("tests", ()) == {} == board.issues(()) and not board.rows([]).tests
-    assert board.docs_read == 1
+    assert board.budget.docs_read == 1
 
 
 def test_a_commit_is_known_by_all_its_checkouts(store):
@@ -187,7 +188,7 @@ def test_an_issue_is_looked_for_among_its_first_incidents_alone(store):
     ]
     board = full(store, incidents=lost)
     assert first_sighting(board, "a:i") is None
-    assert board.docs_read <= 5 * issue.LOOKED_MAX
+    assert board.budget.docs_read <= 5 * issue.LOOKED_MAX
     assert board.archive.load(Key("incidents", "a:n0"))
 
 

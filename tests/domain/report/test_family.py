@@ -31,7 +31,7 @@ def named(bodies):
 
 
 def root(families, kind, id, version=None):
-    return families.load([Key(kind, id, version)])
+    return families.archive.load_many([Key(kind, id, version)])
 
 
 def test_children_are_all_that_hangs_from_a_report(store, families):

@@ -3,6 +3,7 @@
 import pytest
 
 from lib.domain.query.query import Filter, Query
+from lib.domain.query.source import Source
 from lib.domain.service import telemetry
 from lib.errors import Invalid, TooCostly, TooLarge
 from schemas.kernelci.telemetry import TelemetryIn
@@ -21,7 +22,7 @@ def test_events_come_in_the_order_they_happened(hub, clock):
 
 
 def test_what_is_read_has_a_limit_and_the_refusal_says_what_helps(hub, clock, monkeypatch):
-    monkeypatch.setattr(telemetry, "PAGE_EVENTS", 2)
+    monkeypatch.setattr(telemetry, "SOURCE", Source("telemetry", docs_max=2))
     monkeypatch.setattr(telemetry, "EVENTS_READ_MAX", 4)
     hub.telemetry.add([event(arch=str(n)) for n in range(4)], clock())
     assert len(hub.telemetry.tally(("arch",), ())) == 4
