@@ -42,12 +42,18 @@ class Mount(NamedTuple):
     without: frozenset[str] = frozenset()
 
 
+DIALECTS = (
+    Mount(kernelci.DIALECT, ("/latest", "/v0")),
+    Mount(kernelci.DIALECT, ("",), without=frozenset({"/"})),
+    Mount(kcidb.DIALECT, ("",)),
+    Mount(dashboard.DIALECT, ("/api",)),
+)
 OWN = Dialect(
     "hub",
     (
         Route("GET", "/", root, "pages", quick=True, summary="The index page, or a greeting"),
         *jobs.ROUTES,
-        *push.ROUTES,
+        *push.routes(mount.dialect for mount in DIALECTS),
     ),
     own.credential,
     own.refuse,
@@ -60,10 +66,7 @@ DESCRIPTION = Dialect(
 )
 
 MOUNTS = (
-    Mount(kernelci.DIALECT, ("/latest", "/v0")),
-    Mount(kernelci.DIALECT, ("",), without=frozenset({"/"})),
-    Mount(kcidb.DIALECT, ("",)),
-    Mount(dashboard.DIALECT, ("/api",)),
+    *DIALECTS,
     Mount(OWN, ("",)),
     Mount(DESCRIPTION, ("/latest", "/v0", "")),
 )
