@@ -162,7 +162,7 @@ def shared() -> Wiring:
 
 
 def at_home(settings: Settings) -> Settings:
-    """The settings of a hub on this machine: a secret key that nobody gave is made once and kept. Raises Faulty."""
+    """The settings of a hub on this machine: without a secret key, one is made once and kept. Raises Faulty."""
     scheme, _, path = settings.store.partition("://")
     if settings.secret_key or scheme != "sqlite":
         return settings

@@ -89,7 +89,7 @@ def bind(mounts: tuple[Mount, ...]) -> Iterator[Bound]:
 
 @cache
 def table(slice: str = WHOLE) -> Table:
-    """The table of one slice, or of all. Raises ClaimedTwice, and ValueError for a slice nobody deploys or a
+    """The table of one slice, or of all. Raises ClaimedTwice, and ValueError for a slice that is not deployed or a
     path that is no template."""
     whole = Table(bind(MOUNTS), unknown_version)
     if unknown := sorted({b.route.slice for b in whole.bounds} - set(SLICES)):

@@ -32,7 +32,7 @@ THREADS = 32
 READS_AT_ONCE = 2
 PATIENCE_S = 0.2
 """Queries of a store that is near are work for the processor: more of them at once only take turns, which costs as much
-again. One that has waited so long goes ahead all the same, so that slow ones hold up nobody."""
+again. One that has waited so long starts all the same, so that slow ones do not hold up the others."""
 POLL_THREADS = 2
 """Polls that look for news at once; requests never queue behind them."""
 BRIEF_BODY_BYTES_MAX = 64 * 1024

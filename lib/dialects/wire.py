@@ -99,8 +99,9 @@ class Feed:
     """The body of a response that has no end; between its news it costs a shell no thread.
 
     `take()` gives what is new since it was last asked, b"" for nothing; it reads the store, and is asked again when
-    one of `channels` has news. When nothing was sent for `every`, `beat()` is sent, so that nobody cuts the line.
-    Iterating gives what there is now, and ends: for a shell that cannot hold a line, whose client comes back.
+    one of `channels` has news. When nothing was sent for `every`, `beat()` is sent, so that no proxy closes the
+    connection. Iterating gives what there is now, and ends: for a shell that cannot hold a request, whose client comes
+    back.
     """
 
     channels: frozenset[str]

@@ -1,6 +1,6 @@
 """What a client of the dashboard asks by: parameters of the query, filters of query and body (kcidb.md 4.5). Pure.
 
-Every fault is an Invalid that names the parameter; an unknown one is nobody's business, as upstream has it.
+Every fault is an Invalid that names the parameter; an unknown one is ignored, as upstream has it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lib.domain.dashboard.issue import IssueFilter
 from lib.errors import Invalid
 
 ORIGIN = "maestro"
-"""Whose results are meant when nobody says."""
+"""The origin of results when the query names none."""
 INTERVAL_DAYS = 7
 INTERVAL_DAYS_MAX = 366
 """Longest time a list covers."""
