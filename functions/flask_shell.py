@@ -7,9 +7,7 @@ and a feed ends as soon.
 
 from __future__ import annotations
 
-import itertools
 import logging
-import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
@@ -17,10 +15,11 @@ from datetime import timedelta
 import flask
 
 from functions.edge.http import Edge, HeldPoll
+from functions.edge.shell import Body, base_url, follow_up, make_request
 from functions.edge.table import Found
 from lib.clock import Clock
-from lib.dialects.wire import Feed, Reply, Request
-from lib.errors import Invalid, Refusal, TooLarge
+from lib.dialects.wire import Feed, Reply
+from lib.errors import Invalid, Refusal
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +30,6 @@ FAR_POLL_EVERY_S = 0.5
 CHUNK_BYTES = 64 * 1024
 
 View = Callable[[flask.Request], flask.Response]
-_run, _serial = secrets.token_hex(3), itertools.count(1)
 
 
 def target(slice: str) -> View:
@@ -57,7 +55,9 @@ def target(slice: str) -> View:
 def serve(edge: Edge, incoming: flask.Request, public_url: str = "") -> flask.Response:
     """One request through the edge."""
     match = edge.match(incoming.method, incoming.path)
-    request = _request(edge.hub.clock, incoming, public_url)
+    headers = {name.lower(): value for name, value in incoming.headers.items()}
+    url = public_url or base_url(incoming.scheme, headers.get("host", ""))
+    request = make_request(edge, incoming.method, incoming.path, incoming.query_string, headers, url)
     if type(match) is Found:
         try:
             request.body = _body(incoming, match.bound.route.body_bytes_max)
@@ -69,36 +69,17 @@ def serve(edge: Edge, incoming: flask.Request, public_url: str = "") -> flask.Re
     return _response(reply, request.id, every_s)
 
 
-def _request(clock: Clock, incoming: flask.Request, public_url: str) -> Request:
-    return Request(
-        incoming.method,
-        incoming.path,
-        incoming.query_string.decode("latin-1"),
-        {name.lower(): value for name, value in incoming.headers.items()},
-        b"",
-        clock(),
-        f"{_run}-{next(_serial):x}",
-        public_url or incoming.host_url.rstrip("/"),
-    )
-
-
 def _body(incoming: flask.Request, bytes_max: int) -> bytes:
     """The whole body. Raises TooLarge as soon as it is known to be, Invalid when it does not arrive."""
-    if (incoming.content_length or 0) > bytes_max:
-        raise TooLarge(f"a body here has at most {bytes_max} bytes")
-    chunks: list[bytes] = []
-    size = 0
+    body = Body(bytes_max, incoming.headers.get("content-length", ""))
     while True:
         try:
-            chunk = incoming.stream.read(min(CHUNK_BYTES, bytes_max + 1 - size))
-        except Exception as error:  # werkzeug and the server each have errors of their own for a broken line
+            chunk = incoming.stream.read(CHUNK_BYTES)
+        except Exception as error:  # werkzeug and the server each have errors of their own for a broken connection
             raise Invalid("", "the body did not arrive") from error
         if not chunk:
-            return b"".join(chunks)
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > bytes_max:
-            raise TooLarge(f"a body here has at most {bytes_max} bytes")
+            return body.whole()
+        body.add(chunk)
 
 
 def end_of(held: HeldPoll, clock: Clock, every_s: float, sleep: Callable[[float], object] = time.sleep) -> Reply:
@@ -153,13 +134,9 @@ def _response(reply: Reply, id: str, every_s: float = POLL_EVERY_S) -> flask.Res
         response.headers["x-request-id"] = id
 
     @response.call_on_close
-    def follow_up() -> None:
-        steps = (reply.on_sent, reply.after) if sending.is_sent else ()
-        for step in steps:
-            try:
-                if step is not None:
-                    step()
-            except Exception:
-                log.exception("request=%s: what follows its reply failed", id)
+    def finish() -> None:
+        if sending.is_sent:
+            follow_up(reply.on_sent, id)
+            follow_up(reply.after, id)
 
     return response

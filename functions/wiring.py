@@ -21,7 +21,7 @@ from lib.auth.open import open_auth, open_oidc, open_visitors
 from lib.auth.port import Fetch
 from lib.clock import Clock
 from lib.clock import now as wall_clock
-from lib.dialects.kcidb.codec import decode_text
+from lib.dialects import kcidb
 from lib.dialects.wire import Access
 from lib.domain.hub import Hub, Policy
 from lib.domain.report.archive import Archive
@@ -110,6 +110,8 @@ class Wiring:
         except BaseException:
             store.close()
             raise
+        stored = kcidb.DIALECT.stored
+        assert stored is not None
         docs_max = settings.query_docs_max or (QUERY_DOCS_NEAR if store.is_near else QUERY_DOCS_FAR)
         policy = Policy(
             source=settings.source,
@@ -123,7 +125,7 @@ class Wiring:
             waits=self._post_waits,
         )  # fmt: skip
         return Hub(
-            store, bus, auth, visitors, clock=self._clock, policy=policy, post=post, decode=decode_text,
+            store, bus, auth, visitors, clock=self._clock, policy=policy, post=post, decode=stored,
             courier=open_courier(settings.outbound_allow),
         )  # fmt: skip
 
@@ -161,7 +163,7 @@ def shared() -> Wiring:
 
 
 def at_home(settings: Settings) -> Settings:
-    """The settings of a hub on this machine: a secret key that nobody gave is made once and kept. Raises Faulty."""
+    """The settings of a hub on this machine: without a secret key, one is made once and kept. Raises Faulty."""
     if settings.secret_key or not settings.store.startswith("sqlite://"):
         return settings
     path = place.file_of(settings.store)

@@ -28,7 +28,7 @@ below it:
         ingest/     submissions → merged objects
         notify/     watches, what they were sent, scheduled checks
         bridge/     nodes ⇄ objects of KCIDB
-      dialects/     `wire`: Request, Reply, Route, Dialect; one package a wire language
+      dialects/     `wire`: Request, Reply, Route, Dialect; `params`: a query; one package a wire language
         kernelci/   the KernelCI API
         kcidb/      KCIDB: submit, read, watch
         dashboard/  the REST API that `kci-dev results` reads

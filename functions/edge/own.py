@@ -1,4 +1,4 @@
-"""The hub's own manners, for what belongs to no wire language: the web pages, the jobs, and paths nobody has."""
+"""The hub's own credential and refusal, for what belongs to no wire language: web pages, jobs, and unknown paths."""
 
 from __future__ import annotations
 

@@ -42,12 +42,18 @@ class Mount(NamedTuple):
     without: frozenset[str] = frozenset()
 
 
+DIALECTS = (
+    Mount(kernelci.DIALECT, ("/latest", "/v0")),
+    Mount(kernelci.DIALECT, ("",), without=frozenset({"/"})),
+    Mount(kcidb.DIALECT, ("",)),
+    Mount(dashboard.DIALECT, ("/api",)),
+)
 OWN = Dialect(
     "hub",
     (
         Route("GET", "/", root, "pages", quick=True, summary="The index page, or a greeting"),
         *jobs.ROUTES,
-        *push.ROUTES,
+        *push.routes(mount.dialect for mount in DIALECTS),
     ),
     own.credential,
     own.refuse,
@@ -60,10 +66,7 @@ DESCRIPTION = Dialect(
 )
 
 MOUNTS = (
-    Mount(kernelci.DIALECT, ("/latest", "/v0")),
-    Mount(kernelci.DIALECT, ("",), without=frozenset({"/"})),
-    Mount(kcidb.DIALECT, ("",)),
-    Mount(dashboard.DIALECT, ("/api",)),
+    *DIALECTS,
     Mount(OWN, ("",)),
     Mount(DESCRIPTION, ("/latest", "/v0", "")),
 )
@@ -86,7 +89,7 @@ def bind(mounts: tuple[Mount, ...]) -> Iterator[Bound]:
 
 @cache
 def table(slice: str = WHOLE) -> Table:
-    """The table of one slice, or of all. Raises ClaimedTwice, and ValueError for a slice nobody deploys or a
+    """The table of one slice, or of all. Raises ClaimedTwice, and ValueError for a slice that is not deployed or a
     path that is no template."""
     whole = Table(bind(MOUNTS), unknown_version)
     if unknown := sorted({b.route.slice for b in whole.bounds} - set(SLICES)):

@@ -11,10 +11,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 
-from lib.dialects.wire import Request, decode_json_text, parse
+from lib.dialects.wire import PushedEvent, Request, decode_json_text, parse
 from lib.domain.event.event import TYPE_DEFAULT
 from lib.errors import Invalid
 from schemas.pubsub import CloudEventIn, PushedMessage, PushEnvelope
@@ -57,17 +57,6 @@ class Push(NamedTuple):
         return {name: value for name, value in said.items() if value}
 
 
-class PushedEvent(NamedTuple):
-    """The event in a push. `source` and `id` name it, everywhere and for ever; `channel` is "" where none was named."""
-
-    source: str
-    id: str
-    type: str
-    channel: str
-    data: Any
-    attributes: Mapping[str, Any]
-
-
 def decode_push(request: Request) -> Push:
     """The message of a request. Raises Malformed and Invalid."""
     headers = request.headers
@@ -96,7 +85,7 @@ def unwrap(envelope: PushEnvelope) -> Push:
     return Push(message.attributes, data, envelope.subscription, message.message_id, attempt, message.ordering_key)
 
 
-def decode_told(push: Push) -> PushedEvent:
+def decode_event(push: Push) -> PushedEvent:
     """The event of a message. Raises Malformed and Invalid."""
     value = decode_json_text(push.data) if push.data else None
     context = {k.removeprefix(CONTEXT): v for k, v in push.attributes.items() if k.startswith(CONTEXT)}

@@ -21,6 +21,7 @@ from lib import errors
 if TYPE_CHECKING:
     from lib.domain.account.access import Actor
     from lib.domain.hub import Hub
+    from lib.domain.ingest.intake import Decode
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
 """Largest request body, unless a route says less (kernelci.md 1.2)."""
@@ -98,8 +99,9 @@ class Feed:
     """The body of a response that has no end; between its news it costs a shell no thread.
 
     `take()` gives what is new since it was last asked, b"" for nothing; it reads the store, and is asked again when
-    one of `channels` has news. When nothing was sent for `every`, `beat()` is sent, so that nobody cuts the line.
-    Iterating gives what there is now, and ends: for a shell that cannot hold a line, whose client comes back.
+    one of `channels` has news. When nothing was sent for `every`, `beat()` is sent, so that no proxy closes the
+    connection. Iterating gives what there is now, and ends: for a shell that cannot hold a request, whose client comes
+    back.
     """
 
     channels: frozenset[str]
@@ -154,11 +156,35 @@ class Route:
     is_form: bool = False
 
 
+class PushedEvent(NamedTuple):
+    """The event in a push. `source` and `id` name it, everywhere and for ever; `channel` is "" where none was named."""
+
+    source: str
+    id: str
+    type: str
+    channel: str
+    data: Any
+    attributes: Mapping[str, Any]
+
+
+class Pushes(NamedTuple):
+    """The pushed events that a dialect takes: `fits` recognises one at `/on_event`.
+
+    `take` gets the data of a message and the event in it, None where the message cannot be read as one, as happens at
+    the dialect's own path (`summary` describes it). It gives a word for the log.
+    """
+
+    fits: Callable[[PushedEvent], bool]
+    take: Callable[[bytes, PushedEvent | None, Request, Hub], str]
+    summary: str
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """A wire language: its routes, where a caller's token stands, the shape of a refusal, the rule for `path/`.
 
-    `slash` is "redirect" (307 to the slash-less path), "same" (both are served) or "strict".
+    `slash` is "redirect" (307 to the slash-less path), "same" (both are served) or "strict". `pushes` are the events it
+    takes, `stored` decodes the raw text of a submission that it stored.
     """
 
     name: str
@@ -166,6 +192,8 @@ class Dialect:
     credential: Callable[[Request], str | None]
     refuse: Callable[[Exception, int], Reply]
     slash: str = "strict"
+    pushes: Pushes | None = None
+    stored: Decode | None = None
 
 
 class Oddity(NamedTuple):

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from functions.edge.http import Edge
+from functions.edge.shell import base_url
 from functions.home import asgi_shell, connection
-from functions.home.asgi_shell import AsgiShell, base_url
+from functions.home.asgi_shell import AsgiShell
 from lib.clock import now as wall_clock
 from lib.dialects.wire import Access, Reply, Request, Route, Wait, reply_json
 from lib.domain.hub import Hub
@@ -330,7 +331,7 @@ def test_an_abandoned_poll_is_dropped_silently(bench):
         connection.hang_up()
         await task
         assert connection.status == 0
-        assert bench.shell._room._seats == {}
+        assert bench.shell._polls._waiters == {}
 
     run(story())
     assert len(bench.lines) == 1
@@ -470,7 +471,7 @@ def test_hundreds_of_polls_are_not_in_the_way_and_end_when_told(bench):
     async def story() -> None:
         connections = [Connection() for _ in range(400)]
         tasks = [bench.begin(connection) for connection in connections]
-        while not bench.shell._room or len(bench.shell._room._seats.get("c", ())) < 400:
+        while not bench.shell._polls or len(bench.shell._polls._waiters.get("c", ())) < 400:
             await asyncio.sleep(0.01)
         loop = asyncio.get_running_loop()
         began = loop.time()

@@ -52,7 +52,8 @@ def _domain(name: str, says: str, *below: str) -> Room:
 def _dialect(name: str, says: str, *records: str) -> Room:
     """A dialect, which may import the hub and the records of these rooms of the domain."""
     return Room(
-        f"lib/dialects/{name}", says, (*LEAVES, "lib.dialects.wire", "lib.domain.hub", f"schemas.{name}.*"),
+        f"lib/dialects/{name}", says,
+        (*LEAVES, "lib.dialects.wire", "lib.dialects.params", "lib.domain.hub", f"schemas.{name}.*"),
         (*CLOUD, *DATA, "os"), ("lib.store.port",), records,
     )  # fmt: skip
 
@@ -114,7 +115,7 @@ ROOMS = (
         (*LEAVES, *PORTS), (*CLOUD, *DATA, "os"), domain=NAMES,
     ),
     *DOMAIN,
-    Room("lib/dialects", "`wire`: Request, Reply, Route, Dialect; one package a wire language"),
+    Room("lib/dialects", "`wire`: Request, Reply, Route, Dialect; `params`: a query; one package a wire language"),
     *DIALECTS,
     Room("schemas", "what each wire looks like: models, field tables"),
     Room("schemas/kernelci", "KernelCI: bodies, node data, events, telemetry"),
@@ -130,6 +131,7 @@ ROOMS = (
 NARROWER = {
     "lib": Room("lib/__init__.py", ""),
     "lib.dialects.wire": Room("lib/dialects/wire.py", "", ("lib", "lib.errors", "lib.clock"), typing=("lib.domain.*",)),
+    "lib.dialects.params": Room("lib/dialects/params.py", "", ("lib.dialects.wire", "lib.errors", "lib.clock")),
     **{leaf: Room(leaf.replace(".", "/") + ".py", "") for leaf in LEAVES},
     "lib.store.collection": Room("lib/store/collection.py", ""),
     "lib.store.indexes": Room("lib/store/indexes.py", "", ("lib.store.collection",)),

@@ -120,6 +120,8 @@ def test_each_wall_of_a_dialect_bites(room):
     ("lib.store.sqlite.store", "from lib.store.firestore import wire"),
     ("lib.store.firestore.store", "from lib.store.sqlite import schema"),
     ("lib.dialects.wire", "from lib.dialects.kernelci import codec"),
+    ("lib.dialects.params", "from lib.dialects.kcidb import codec"),
+    ("lib.dialects.params", "from lib.domain.hub import Hub"),
     ("lib.store.open", "from lib.messaging.sqlite import SqliteBus"),
     ("lib.dialects.wire", "from lib.domain.hub import Hub"),
     ("lib.dialects.kcidb.codec", "from schemas.kernelci.body import NodeIn"),
@@ -144,6 +146,7 @@ def test_the_rules_bite(name, source):
 @pytest.mark.parametrize(("name", "source"), [
     ("lib.dialects.wire", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from lib.domain.hub import Hub"),
     ("lib.dialects.kcidb.codec", "from lib.dialects.kcidb import check\nfrom lib.dialects.wire import Reply"),
+    ("lib.dialects.kcidb.export", "from lib.dialects.params import Params"),
     ("lib.store.open", "def f():\n    from lib.store.sqlite.store import SqliteStore"),
     ("main", "from functions.flask_shell import target"),
 ])  # fmt: skip

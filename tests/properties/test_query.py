@@ -182,7 +182,7 @@ A_BODY = to_body(
 @given(st.lists(st.tuples(KEYS, WIRE_VALUES), max_size=5))
 def test_any_query_string_is_filters_or_a_refusal_with_a_name(pairs):
     try:
-        filters = decode_filters(pairs, NODE_FIELDS)
+        filters = decode_filters(dict(pairs), NODE_FIELDS)
     except Invalid as error:
         assert error.message
         return

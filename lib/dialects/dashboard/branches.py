@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 from lib.dialects.dashboard.codec import Wire, encode_checkout, encode_tags
 from lib.dialects.dashboard.nothing import HISTORY, RESULTS, nothing
-from lib.dialects.dashboard.params import Params
+from lib.dialects.dashboard.params import RowParams
 from lib.dialects.dashboard.trees import FILTERS, KINDS, SHOW, reply_history, reply_of
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.dashboard.compare import CommitComparison, CommitResults, Pair, compare
@@ -24,7 +24,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
 
 def show_branch(request: Request, hub: Hub) -> Reply:
     """GET /tree/{tree}/{branch}, and everything below it: a branch holds slashes, so the end of the path decides."""
-    asked, board = Params(request), hub.dashboard()
+    asked, board = RowParams(request), hub.dashboard()
     tree, parts = request.params["tree"], request.params["branch"].rstrip("/").split("/")
     if len(parts) > 2 and _COMMIT.match(parts[-2]) and parts[-1] in (*SHOW, "commits"):
         return _show_commit(board, tree, "/".join(parts[:-2]), parts[-2], parts[-1], asked)
@@ -37,7 +37,7 @@ def show_branch(request: Request, hub: Hub) -> Reply:
     return _show_newest(board, tree, "/".join(parts), asked)
 
 
-def _show_newest(board: DashboardReader, tree: str, branch: str, asked: Params) -> Reply:
+def _show_newest(board: DashboardReader, tree: str, branch: str, asked: RowParams) -> Reply:
     commit = asked.text("commit_hash")
     if commit:
         view = next(reversed(board.checkouts(commit, "", branch, tree, asked.origin)), None)
@@ -57,14 +57,14 @@ def _show_newest(board: DashboardReader, tree: str, branch: str, asked: Params) 
     })  # fmt: skip
 
 
-def _show_commit(board: DashboardReader, tree: str, branch: str, commit: str, what: str, asked: Params) -> Reply:
+def _show_commit(board: DashboardReader, tree: str, branch: str, commit: str, what: str, asked: RowParams) -> Reply:
     checkouts = board.checkouts(commit, "", branch, tree, asked.origin)
     if what == "commits":
         return reply_history(board, checkouts, TreeSelector("", branch, tree, asked.origin), asked)
     return reply_of(what, board, checkouts, asked)
 
 
-def _show_commits(board: DashboardReader, tree: str, branch: str, asked: Params) -> Reply:
+def _show_commits(board: DashboardReader, tree: str, branch: str, asked: RowParams) -> Reply:
     found = commits(board, TreeSelector(asked.text("git_url"), branch, tree, asked.origin))
     if not found:
         return nothing(HISTORY)
@@ -80,7 +80,7 @@ def _encode_commit(view: Fields) -> Wire:
     }
 
 
-def _show_difference(board: DashboardReader, tree: str, branch: str, what: str, asked: Params) -> Reply:
+def _show_difference(board: DashboardReader, tree: str, branch: str, what: str, asked: RowParams) -> Reply:
     sides = [board.checkouts(asked.required(name), "", branch, tree, asked.origin) for name in ("hash_a", "hash_b")]
     if not all(sides):
         return nothing(RESULTS)

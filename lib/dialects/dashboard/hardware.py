@@ -8,7 +8,7 @@ from datetime import datetime
 from lib.dialects.dashboard.codec import Wire, encode_history_commit, encode_listing, encode_tags
 from lib.dialects.dashboard.codec_summary import encode_hardware_common, encode_summary
 from lib.dialects.dashboard.nothing import HARDWARE, HARDWARE_TESTS, HARDWARES, HISTORY, nothing
-from lib.dialects.dashboard.params import Params, check_window, decode_filter, decode_seconds
+from lib.dialects.dashboard.params import RowParams, check_window, decode_filter, decode_seconds
 from lib.dialects.dashboard.trees import encode_lists
 from lib.dialects.wire import Reply, Request, Route, decode_body, reply_json
 from lib.domain.dashboard.filter import RowFilter
@@ -32,12 +32,12 @@ BODY_BYTES_MAX = 256 * 1024
 
 def find_hardware(request: Request, hub: Hub) -> Reply:
     """GET /hardware"""
-    asked = Params(request)
+    asked = RowParams(request)
     for name in ("startTimestampInSeconds", "endTimestampInSeconds"):
         asked.required(name)
     window = asked.window()
     assert window is not None
-    commits = frozenset(part for text in asked.texts("commitsList") for part in text.split(",") if part)
+    commits = frozenset(asked.listed("commitsList"))
     if len(commits) > COMMITS_MAX:
         raise Invalid("commitsList", f"at most {COMMITS_MAX} commits")
     found = list_hardware(hub.dashboard(), Window(asked.origin, *window), commits)
@@ -46,7 +46,7 @@ def find_hardware(request: Request, hub: Hub) -> Reply:
 
 def find_by_revision(request: Request, hub: Hub) -> Reply:
     """GET /hardware-by-revision"""
-    asked, board = Params(request), hub.dashboard()
+    asked, board = RowParams(request), hub.dashboard()
     tree, url = asked.required("tree_name"), asked.required("git_repository_url")
     branch, commit = asked.required("git_repository_branch"), asked.required("git_commit_hash")
     rows = board.rows(board.checkouts(commit, url, branch, tree))
@@ -60,7 +60,7 @@ def find_by_revision(request: Request, hub: Hub) -> Reply:
 
 def find_selectors(request: Request, hub: Hub) -> Reply:
     """GET /hardware/selectors"""
-    asked = Params(request)
+    asked = RowParams(request)
     found = list_checkouts(hub.dashboard(), asked.origin, asked.interval())
     return reply_json({"trees": _encode_selectors(found)}) if found else nothing(HARDWARES)
 

@@ -11,7 +11,7 @@ from lib.dialects.dashboard.codec_issue import (
     encode_spread,
 )
 from lib.dialects.dashboard.nothing import ISSUE, ISSUE_BUILDS, ISSUE_TESTS, ISSUES, nothing
-from lib.dialects.dashboard.params import Params
+from lib.dialects.dashboard.params import RowParams
 from lib.dialects.dashboard.trees import FILTERS
 from lib.dialects.wire import Reply, Request, Route, decode_body, reply_json
 from lib.domain.dashboard.issue import first_sighting, list_issues, load_issue, spread, targets
@@ -25,7 +25,7 @@ BODY_BYTES_MAX = 1024 * 1024
 
 def find_issues(request: Request, hub: Hub) -> Reply:
     """GET /issue"""
-    asked, board = Params(request), hub.dashboard()
+    asked, board = RowParams(request), hub.dashboard()
     begin, end = asked.window() or (asked.interval(), request.now)
     chosen = asked.issue_filter()
     found = [encode_issue(body) for body in list_issues(board, begin, end) if chosen.takes(body["object"])]
@@ -42,7 +42,7 @@ def find_issues(request: Request, hub: Hub) -> Reply:
 def show_issue(request: Request, hub: Hub) -> Reply:
     """GET /issue/{id}"""
     board, id = hub.dashboard(), request.params["id"]
-    body = load_issue(board, id, Params(request).version())
+    body = load_issue(board, id, RowParams(request).version())
     if body is None:
         return nothing(ISSUE)
     return reply_json(encode_issue_details(body, encode_spread(id, spread(board, id), (body["object"]["version"],))))
@@ -50,7 +50,7 @@ def show_issue(request: Request, hub: Hub) -> Reply:
 
 def show_builds(request: Request, hub: Hub) -> Reply:
     """GET /issue/{id}/builds"""
-    asked, board = Params(request), hub.dashboard()
+    asked, board = RowParams(request), hub.dashboard()
     key = _key(board, request.params["id"], asked)
     chosen = asked.filter()
     ids = targets(board, key, "build_id") if key is not None else []
@@ -61,7 +61,7 @@ def show_builds(request: Request, hub: Hub) -> Reply:
 
 def show_tests(request: Request, hub: Hub) -> Reply:
     """GET /issue/{id}/tests"""
-    asked, board = Params(request), hub.dashboard()
+    asked, board = RowParams(request), hub.dashboard()
     key = _key(board, request.params["id"], asked)
     chosen = asked.filter()
     ids = targets(board, key, "test_id") if key is not None else []
@@ -73,7 +73,7 @@ def show_tests(request: Request, hub: Hub) -> Reply:
     return reply_json(found) if found else nothing(ISSUE_TESTS)
 
 
-def _key(board: DashboardReader, id: str, asked: Params) -> IssueKey | None:
+def _key(board: DashboardReader, id: str, asked: RowParams) -> IssueKey | None:
     """The version of an issue that is asked about: the newest, when none is named."""
     version = asked.version()
     if version is not None:

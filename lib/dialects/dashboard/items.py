@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from lib.clock import read_instant
 from lib.dialects.dashboard.codec import encode_build_details, encode_build_test, encode_run, encode_test_details
 from lib.dialects.dashboard.codec_summary import encode_issue_refs
 from lib.dialects.dashboard.nothing import BUILD, BUILD_ISSUES, TEST, TEST_HISTORY, TEST_ISSUES, nothing
-from lib.dialects.dashboard.params import Params
+from lib.dialects.dashboard.params import RowParams
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.dashboard.history import RUNS_SHOWN, RunSelector, TreeSelector, runs, trend
 from lib.domain.dashboard.reader import DashboardReader, Rows
@@ -15,7 +14,6 @@ from lib.domain.dashboard.row import BuildRow, Row, TestRow, in_order
 from lib.domain.dashboard.tally import StatusTally
 from lib.domain.hub import Hub
 from lib.domain.report.report import Key
-from lib.errors import Invalid
 from schemas.dashboard import result as schema
 from schemas.dashboard import shape
 
@@ -70,16 +68,12 @@ def show_test_issues(request: Request, hub: Hub) -> Reply:
 
 def show_history(request: Request, hub: Hub) -> Reply:
     """GET /test/status-history"""
-    asked = Params(request)
+    asked = RowParams(request)
     path, config = asked.required("path"), asked.required("config_name")
     url, branch = asked.required("git_repository_url"), asked.required("git_repository_branch")
     course = RunSelector(path, TreeSelector(url, branch, "", asked.origin), config, asked.text("platform"))
-    end = asked.text("current_test_start_time")
-    try:
-        until = read_instant(end) if end else None
-    except ValueError as error:
-        raise Invalid("current_test_start_time", "must be a time in ISO 8601") from error
-    found = runs(hub.dashboard(), course, until, asked.number("group_size", RUNS_SHOWN, 1, RUNS_MAX))
+    until = asked.instant("current_test_start_time")
+    found = runs(hub.dashboard(), course, until, asked.number("group_size", 1, RUNS_MAX) or RUNS_SHOWN)
     if not found:
         return nothing(TEST_HISTORY)
     return reply_json({

@@ -1,6 +1,6 @@
 """What a client of the dashboard asks by: parameters of the query, filters of query and body (kcidb.md 4.5). Pure.
 
-Every fault is an Invalid that names the parameter; an unknown one is nobody's business, as upstream has it.
+Every fault is an Invalid that names the parameter; an unknown one is ignored, as upstream has it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lib.dialects.params import Params
 from lib.dialects.wire import Request
 from lib.domain.dashboard.filter import Condition, RowFilter, condition
 from lib.domain.dashboard.issue import IssueFilter
 from lib.errors import Invalid
 
 ORIGIN = "maestro"
-"""Whose results are meant when nobody says."""
+"""The origin of results when the query names none."""
 INTERVAL_DAYS = 7
 INTERVAL_DAYS_MAX = 366
 """Longest time a list covers."""
@@ -37,64 +38,40 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Given = list[tuple[str, str, list[str]]]
 
 
-class Params:
-    """The parameters of a request's query."""
+class RowParams(Params):
+    """The parameters of a query for the dashboard."""
+
+    REQUIRED = "is required"
+    NUMBER, RANGE = "must be a whole number", "must be {low} to {high}"
+    INSTANT = "must be a time in ISO 8601"
 
     def __init__(self, request: Request) -> None:
-        self._pairs = request.query
+        super().__init__(request)
         self._now = request.now
-        for name, value in self._pairs:
+        for name, value in self.pairs:
             if len(value) > TEXT_CHARS_MAX:
                 raise Invalid(name, f"at most {TEXT_CHARS_MAX} characters")
 
-    def text(self, name: str, default: str = "") -> str:
-        """A text, the last one given; blank is as good as missing."""
-        return next((value for key, value in reversed(self._pairs) if key == name and value), default)
-
-    def required(self, name: str) -> str:
-        """A text that must be there."""
-        value = self.text(name)
-        if not value:
-            raise Invalid(name, "is required")
-        return value
-
-    def texts(self, name: str) -> list[str]:
-        """Every text given under a name."""
-        return [value for key, value in self._pairs if key == name and value]
-
     @property
     def origin(self) -> str:
-        return self.text("origin", ORIGIN)
-
-    def number(self, name: str, default: int, low: int, high: int) -> int:
-        """A whole number between two."""
-        text = self.text(name)
-        if not text:
-            return default
-        try:
-            value = int(text)
-        except ValueError as error:
-            raise Invalid(name, "must be a whole number") from error
-        if not low <= value <= high:
-            raise Invalid(name, f"must be {low} to {high}")
-        return value
+        return self.text("origin") or ORIGIN
 
     def version(self) -> int | None:
         """The version of an issue, or None for the newest."""
-        return self.number("version", 0, 0, 2**63 - 1) if self.text("version") else None
+        return self.number("version", 0, 2**63 - 1)
 
     def interval(self, default: int = INTERVAL_DAYS) -> datetime:
         """When the last `interval_in_days` began."""
-        return self._now - timedelta(days=self.number("interval_in_days", default, 1, INTERVAL_DAYS_MAX))
+        return self._now - timedelta(days=self.number("interval_in_days", 1, INTERVAL_DAYS_MAX) or default)
 
-    def instant(self, name: str) -> datetime | None:
+    def seconds(self, name: str) -> datetime | None:
         """An instant given in seconds since 1970, whole or not."""
         text = self.text(name)
         return decode_seconds(name, text) if text else None
 
     def window(self) -> tuple[datetime, datetime] | None:
         """The two timestamps that bound a list, if they are given: both or none."""
-        begin, end = map(self.instant, WINDOW)
+        begin, end = map(self.seconds, WINDOW)
         if begin is None and end is None:
             return None
         if begin is None or end is None:
@@ -118,7 +95,7 @@ class Params:
         return IssueFilter(*(frozenset(found[n]) for n in ("origin", "issue.culprit", "issue.categories")))
 
     def _given(self) -> Given:
-        return _grouped((key, value) for key, value in self._pairs if key.startswith("filter_"))
+        return _grouped((key, value) for key, value in self.pairs if key.startswith("filter_"))
 
 
 def decode_filter(body: Mapping[str, Any]) -> RowFilter:

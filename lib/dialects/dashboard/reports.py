@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from lib.dialects.dashboard.codec_report import encode_report
 from lib.dialects.dashboard.nothing import ORIGINS, TREE, nothing
-from lib.dialects.dashboard.params import Params
+from lib.dialects.dashboard.params import RowParams
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.dashboard.history import TreeSelector
 from lib.domain.dashboard.origin import find_origins
@@ -20,16 +20,16 @@ ORIGINS_INTERVAL_DAYS = 30
 
 def show_report(request: Request, hub: Hub) -> Reply:
     """GET /tree-report"""
-    asked = Params(request)
+    asked = RowParams(request)
     line = TreeSelector(asked.required("git_url"), asked.required("git_branch"), asked.text("tree_name"), asked.origin)
     paths = asked.texts("path")
     if len(paths) > PATHS_MAX or any(len(path) > PATH_CHARS_MAX for path in paths):
         raise Invalid("path", f"at most {PATHS_MAX} patterns of {PATH_CHARS_MAX} characters")
     wanted = ReportQuery(
         line, tuple(paths),
-        asked.number("group_size", 3, 1, RUNS_MAX),
-        timedelta(hours=asked.number("min_age_in_hours", 0, 0, AGE_HOURS_MAX)),
-        timedelta(hours=asked.number("max_age_in_hours", 24, 1, AGE_HOURS_MAX)),
+        asked.number("group_size", 1, RUNS_MAX) or 3,
+        timedelta(hours=asked.number("min_age_in_hours", 0, AGE_HOURS_MAX) or 0),
+        timedelta(hours=asked.number("max_age_in_hours", 1, AGE_HOURS_MAX) or 24),
     )  # fmt: skip
     if wanted.age_min > wanted.age_max:
         raise Invalid("min_age_in_hours", "must not be more than max_age_in_hours")
@@ -39,7 +39,7 @@ def show_report(request: Request, hub: Hub) -> Reply:
 
 def show_origins(request: Request, hub: Hub) -> Reply:
     """GET /origins"""
-    board, begin = hub.dashboard(), Params(request).interval(ORIGINS_INTERVAL_DAYS)
+    board, begin = hub.dashboard(), RowParams(request).interval(ORIGINS_INTERVAL_DAYS)
     found = {f"{kind}_origins": find_origins(board, f"{kind}s", begin) for kind in ("checkout", "test")}
     return reply_json(found) if any(found.values()) else nothing(ORIGINS)
 

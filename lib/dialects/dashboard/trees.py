@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from lib.dialects.dashboard.codec import Wire, encode_commit, encode_rows, encode_tree
 from lib.dialects.dashboard.codec_summary import encode_summary, encode_tree_common
 from lib.dialects.dashboard.nothing import BUILDS, HISTORY, RESULTS, TREES, nothing
-from lib.dialects.dashboard.params import Params, check_window
+from lib.dialects.dashboard.params import RowParams, check_window
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.dashboard.filter import RowFilter
 from lib.domain.dashboard.history import (
@@ -39,7 +39,7 @@ KINDS = {"builds": "build", "boots": "boot", "tests": "test"}
 
 def find_trees(request: Request, hub: Hub) -> Reply:
     """GET /tree"""
-    asked = Params(request)
+    asked = RowParams(request)
     found = list_trees(hub.dashboard(), asked.origin, asked.interval())
     return reply_json([encode_tree(tree) for tree in found]) if found else nothing(TREES)
 
@@ -48,7 +48,7 @@ def show(what: str) -> Callable[[Request, Hub], Reply]:
     """The handler of GET /tree/{commit}/<what>"""
 
     def handle(request: Request, hub: Hub) -> Reply:
-        asked, board = Params(request), hub.dashboard()
+        asked, board = RowParams(request), hub.dashboard()
         url, branch = asked.required("git_url"), asked.required("git_branch")
         checkouts = board.checkouts(request.params["commit"], url, branch, origin=asked.origin)
         return reply_of(what, board, checkouts, asked)
@@ -56,7 +56,7 @@ def show(what: str) -> Callable[[Request, Hub], Reply]:
     return handle
 
 
-def reply_of(what: str, board: DashboardReader, checkouts: Sequence[Fields], asked: Params) -> Reply:
+def reply_of(what: str, board: DashboardReader, checkouts: Sequence[Fields], asked: RowParams) -> Reply:
     """What there is of the checkouts of one commit: their summary, one of the lists, or everything."""
     chosen = asked.filter()
     rows = board.rows(checkouts, tests=what != "builds") if checkouts else Rows()
@@ -86,19 +86,19 @@ def encode_lists(what: str, rows: Rows, chosen: RowFilter, *, whole: bool = Fals
 
 def find_commits(request: Request, hub: Hub) -> Reply:
     """GET /tree/{commit}/commits"""
-    asked, board = Params(request), hub.dashboard()
+    asked, board = RowParams(request), hub.dashboard()
     url, branch = asked.text("git_url"), asked.text("git_branch")
     checkouts = board.checkouts(request.params["commit"], url, branch, origin=asked.origin)
     return reply_history(board, checkouts, TreeSelector(url, branch, "", asked.origin), asked)
 
 
-def reply_history(board: DashboardReader, checkouts: Sequence[Fields], line: TreeSelector, asked: Params) -> Reply:
+def reply_history(board: DashboardReader, checkouts: Sequence[Fields], line: TreeSelector, asked: RowParams) -> Reply:
     """The history of a tree up to a commit; of a given time, if there is one."""
     if not checkouts:
         return nothing(HISTORY)
     if not (line.url or line.branch or line.tree):
         line = line_of(checkouts[-1])
-    begin, end = map(asked.instant, COMMITS_WINDOW)
+    begin, end = map(asked.seconds, COMMITS_WINDOW)
     if begin is not None and end is not None:
         check_window(begin, end, COMMITS_WINDOW)
     if begin is not None or end is not None:
@@ -108,13 +108,13 @@ def reply_history(board: DashboardReader, checkouts: Sequence[Fields], line: Tre
 
 def find_history(request: Request, hub: Hub) -> Reply:
     """GET /tree/commits-history"""
-    asked, board = Params(request), hub.dashboard()
+    asked, board = RowParams(request), hub.dashboard()
     line = TreeSelector(asked.text("git_url"), asked.text("git_branch"), asked.text("tree_name"), asked.origin)
     hashes = [commit for commit in asked.required("commit_hashes").split(",") if commit]
     return reply_commits(board, commits_of(board, hashes, line), asked)
 
 
-def reply_commits(board: DashboardReader, found: Sequence[Commit], asked: Params) -> Reply:
+def reply_commits(board: DashboardReader, found: Sequence[Commit], asked: RowParams) -> Reply:
     """Commits, counted."""
     if not found:
         return nothing(HISTORY)
@@ -122,9 +122,9 @@ def reply_commits(board: DashboardReader, found: Sequence[Commit], asked: Params
     return reply_json([encode_commit(commit) for commit in found])
 
 
-def _kinds(asked: Params) -> frozenset[str]:
+def _kinds(asked: RowParams) -> frozenset[str]:
     """Which kinds of result `types` asks to count: names with commas between, all when there is none."""
-    names = [name for text in asked.texts("types") for name in text.split(",") if name]
+    names = asked.listed("types")
     for name in names:
         if name not in KINDS:
             raise Invalid("types", f"{name[:50]}: must be one of {', '.join(KINDS)}")

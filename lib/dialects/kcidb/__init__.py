@@ -1,7 +1,7 @@
 """KCIDB: submissions of the Linux kernel's CI systems, merged, and what is known from them (kcidb.md).
 
-Handlers by noun: `submit`, `schema`, `reports`, `export`, `conflicts`, `readiness`, `watches`. Codecs: `codec`
-(submissions), `codec_receipt` (what becomes of them), `codec_report`, `codec_ready`.
+Handlers by noun: `submit`, `schema`, `reports`, `export`, `conflicts`, `readiness`, `watches`; `pushes` takes pushed
+submissions. Codecs: `codec` (submissions), `codec_receipt` (what becomes of them), `codec_report`, `codec_ready`.
 
 May import from the domain: `hub`, `account`, `ingest`, `notify`, `readiness`, `report`.
 """
@@ -9,7 +9,9 @@ May import from the domain: `hub`, `account`, `ingest`, `notify`, `readiness`, `
 from __future__ import annotations
 
 from lib.dialects.kcidb import conflicts, export, readiness, reports, schema, submit, watches
+from lib.dialects.kcidb.codec import decode_text
 from lib.dialects.kcidb.codec_receipt import encode_faults
+from lib.dialects.kcidb.pushes import PUSHES
 from lib.dialects.wire import Dialect, Reply, Request, Route, reply_json
 from lib.errors import Malformed, Unauthenticated
 
@@ -38,4 +40,4 @@ def refuse(error: Exception, status: int) -> Reply:
     return reply_json(encode_faults(error), 400 if isinstance(error, Malformed) else status)
 
 
-DIALECT = Dialect("kcidb", ROUTES, credential, refuse)
+DIALECT = Dialect("kcidb", ROUTES, credential, refuse, pushes=PUSHES, stored=decode_text)

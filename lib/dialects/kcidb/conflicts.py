@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lib.dialects.kcidb.codec_query import Params
 from lib.dialects.kcidb.codec_report import encode_conflicts, encode_key
 from lib.dialects.kcidb.export import decode_span
+from lib.dialects.params import Params
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.domain.report.export import ExportPart
@@ -22,8 +22,8 @@ def find(request: Request, hub: Hub) -> Reply:
     """GET /kcidb/conflicts"""
     params = Params(request, CONFLICTS)
     params.required("origin")
-    category, limit = params.choice("category", CATEGORIES), params.count("limit", LIMIT_DEFAULT, LIMIT_MAX)
-    part = hub.exports.part(decode_span(params, is_conflicted=True), limit, params.text("cursor"))
+    category, limit = params.choice("category", CATEGORIES), params.number("limit", 1, LIMIT_MAX) or LIMIT_DEFAULT
+    part = hub.exports.part(decode_span(params, is_conflicted=True), limit, params.text("cursor") or None)
     return reply_json({"items": encode_contested(part, category), "next": part.next})
 
 

@@ -13,9 +13,10 @@ from itertools import chain
 
 import orjson
 
+from lib.clock import stamp
 from lib.dialects.kcidb.codec import VERSION
-from lib.dialects.kcidb.codec_query import Params
 from lib.dialects.kcidb.codec_report import Form, encode_document, reply_pieces
+from lib.dialects.params import Params
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.domain.report.archive import Archive
@@ -39,15 +40,15 @@ def export(request: Request, hub: Hub) -> Reply:
     """GET /kcidb/export"""
     params = Params(request, EXPORT)
     params.choice("version", VERSIONS)
-    is_canonical, cursor = params.flag("canonical"), params.text("cursor")
-    if is_canonical and (clash := [n for n in ("after", "until", "metadata") if params.text(n) is not None]):
+    is_canonical, cursor = params.flag("canonical"), params.text("cursor") or None
+    if is_canonical and (clash := [n for n in ("after", "until", "metadata") if params.text(n)]):
         raise Invalid(clash[0], "a canonical export says nothing of times")
     span = replace(decode_span(params), is_by_key=is_canonical)
     form = Form(has_metadata=params.flag("metadata"), is_sorted=is_canonical)
     if params.choice("format", ("stream", "pages")) == "pages":
-        part = hub.exports.part(span, params.count("limit", OBJECTS_DEFAULT, OBJECTS_MAX), cursor)
+        part = hub.exports.part(span, params.number("limit", 1, OBJECTS_MAX) or OBJECTS_DEFAULT, cursor)
         return reply_pieces(_page(hub.archive, part, form), len(part.bodies))
-    parts = hub.exports.parts(span, params.count("objects_per_document", OBJECTS_DEFAULT, OBJECTS_MAX), cursor)
+    parts = hub.exports.parts(span, params.number("objects_per_document", 1, OBJECTS_MAX) or OBJECTS_DEFAULT, cursor)
     # The first part is read here: what is wrong with the request can still be refused.
     first = [part for part in (next(parts, None),) if part is not None]
     return Reply(200, encode_lines(hub.archive, chain(first, parts), form), _NDJSON)
@@ -55,13 +56,15 @@ def export(request: Request, hub: Hub) -> Reply:
 
 def count(request: Request, hub: Hub) -> Reply:
     """GET /kcidb/count"""
-    origin = Params(request, ("origin",)).text("origin")
+    origin = Params(request, ("origin",)).text("origin") or None
     return reply_json({kind: hub.exports.count(kind, origin) for kind in KINDS})
 
 
 def decode_span(params: Params, *, is_conflicted: bool = False) -> Span:
     """What `origin`, `kind`, `after` and `until` choose."""
-    return Span(params.kinds(), params.text("origin"), params.instant("after"), params.instant("until"), is_conflicted)
+    kind = params.choice("kind", KINDS)
+    after, until = (None if at is None else stamp(at) for at in map(params.instant, ("after", "until")))
+    return Span(KINDS if kind is None else (kind,), params.text("origin") or None, after, until, is_conflicted)
 
 
 def encode_lines(archive: Archive, parts: Iterable[ExportPart], form: Form) -> Iterator[bytes]:

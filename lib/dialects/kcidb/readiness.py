@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from lib.dialects.kcidb.codec_query import Params
 from lib.dialects.kcidb.codec_ready import decode_any_json, encode_inspection
+from lib.dialects.params import Params
 from lib.dialects.wire import Access, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.domain.readiness.form import encode_purpose
 from lib.domain.report.report import KINDS
 from lib.errors import Invalid, NoRoute
+from schemas.kcidb.query import VERSION_MAX
 from schemas.kcidb.ready import PurposeIn, PurposeOut, PurposesOut, ReadinessOut
 
 PURPOSE_BYTES_MAX = 64 * 1024
@@ -38,7 +39,7 @@ def show(request: Request, hub: Hub) -> Reply:
     if kind not in KINDS:
         raise NoRoute
     params = Params(request, ("id", "version"))
-    id, version = request.params.get("id") or params.required("id"), params.version("version")
+    id, version = request.params.get("id") or params.required("id"), params.number("version", 0, VERSION_MAX)
     if version is not None and kind != "issues":
         raise Invalid("version", "issues alone have one")
     return reply_json(encode_inspection(hub.inspector.inspect(kind, id, version, request.now)))

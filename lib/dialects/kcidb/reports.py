@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from lib.dialects.kcidb.codec_query import Params
 from lib.dialects.kcidb.codec_report import (
     Form,
     Lists,
@@ -20,12 +19,13 @@ from lib.dialects.kcidb.codec_report import (
     reply_pieces,
 )
 from lib.dialects.kcidb.provenance import encode_provenance
+from lib.dialects.params import Params
 from lib.dialects.wire import Reply, Request, Route, decode_body
 from lib.domain.hub import Hub
 from lib.domain.report.family import Bodies
 from lib.domain.report.report import KINDS, SINGULAR, Key, key_of
 from lib.errors import Invalid, NoRoute, NotFound
-from schemas.kcidb.query import IDS_MAX, DocumentOut, QueryIn, ReportOut
+from schemas.kcidb.query import IDS_MAX, VERSION_MAX, DocumentOut, QueryIn, ReportOut
 
 if TYPE_CHECKING:
     from lib.store.port import Body
@@ -57,7 +57,7 @@ def read(request: Request, hub: Hub) -> Reply:
     """GET /kcidb/{kind}/{id}"""
     kind, id = request.params["kind"], request.params["id"]
     params = Params(request, READ)
-    key, body = _find(hub, kind, id, params.version("version"))
+    key, body = _find(hub, kind, id, params.number("version", 0, VERSION_MAX))
     kin, form = _kin(hub, key, body, params), decode_form(params)
     told: dict[str, Any] = {
         "object": hub.archive.whole([encode_view(kind, body, form)])[0],
@@ -107,15 +107,15 @@ def _kin(hub: Hub, key: Key, body: Body, params: Params) -> ReportRelatives:
     children: Bodies = {}
     kind, after = params.text("children"), None
     is_page, is_whole = kind in KINDS, kind not in KINDS and params.flag("children")
-    if kind is not None and is_page:
-        limit = params.count("limit", PAGE_DEFAULT, PAGE_MAX)
-        children, after = hub.families.page(key, kind, limit, params.text("cursor"))
+    if is_page:
+        limit = params.number("limit", 1, PAGE_MAX) or PAGE_DEFAULT
+        children, after = hub.families.page(key, kind, limit, params.text("cursor") or None)
     elif params.text("cursor") or params.text("limit"):
         raise Invalid("children", "limit and cursor are of pages of one kind: children=builds, tests or incidents")
     elif is_whole:
         children = hub.families.children({key: body})
     parents = hub.families.parents({key: body} | children) if params.flag("parents") else None
-    below = {str(kind): [], **lists_of(children)} if is_page else lists_of(children) if is_whole else None
+    below = {kind: [], **lists_of(children)} if is_page else lists_of(children) if is_whole else None
     return ReportRelatives(None if parents is None else lists_of(parents), below, after, is_page)
 
 

@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from lib.dialects.kcidb import codec
-from lib.dialects.kcidb.codec_query import Params
 from lib.dialects.kcidb.codec_receipt import (
     encode_check,
     encode_faults,
@@ -16,6 +15,7 @@ from lib.dialects.kcidb.codec_receipt import (
     encode_receipt,
     encode_status,
 )
+from lib.dialects.params import Params
 from lib.dialects.wire import Access, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.domain.ingest.intake import Sender, check_origins
@@ -49,7 +49,7 @@ def validate(request: Request, hub: Hub) -> Reply:
 def status(request: Request, hub: Hub) -> Reply:
     """GET /status?id=: what became of a submission."""
     id = Params(request, ("id",)).text("id")
-    if id is None:
+    if not id:
         return Reply(400, b"the parameter `id` is missing", (("content-type", "text/plain; charset=utf-8"),))
     if not id.isalnum() or not id.isascii() or len(id) > ID_CHARS:
         raise Invalid("id", "must be the id that /submit gave")
@@ -70,8 +70,8 @@ def show(request: Request, hub: Hub) -> Reply:
 def list_all(request: Request, hub: Hub) -> Reply:
     """GET /kcidb/submissions: newest first; `origin` and `state` (pending, merged, failed) narrow it down."""
     params = Params(request, LISTED)
-    state, limit = params.choice("state", STATES), params.count("limit", 100, LIST_MAX)
-    found, after = hub.intake.find(params.text("origin"), state, limit, params.text("after"))
+    state, limit = params.choice("state", STATES), params.number("limit", 1, LIST_MAX) or 100
+    found, after = hub.intake.find(params.text("origin") or None, state, limit, params.text("after") or None)
     return reply_json(encode_listed(found, after))
 
 

@@ -59,10 +59,9 @@ class EventQuery(NamedTuple):
     with_nodes: bool
 
 
-def decode_event_query(pairs: Iterable[tuple[str, str]]) -> EventQuery:
+def decode_event_query(given: Mapping[str, str]) -> EventQuery:
     """The query of /events. Raises Invalid (400) that names the parameter."""
-    given = dict(pairs)
-    filters = [*decode_filters(given.items(), EVENT_FIELDS, _OWN_PARAMS), *_own_filters(given)]
+    filters = [*decode_filters(given, EVENT_FIELDS, _OWN_PARAMS), *_own_filters(given)]
     if not any(f.path in ("channel", "id") for f in filters):
         filters.append(Filter("channel", "eq", NODE_CHANNEL))
     if "node_id" in given and "data.id" in given:
@@ -88,22 +87,21 @@ class FeedQuery(NamedTuple):
 _PAGE_ONLY = ("limit", "offset", "recursive")
 
 
-def decode_feed_query(pairs: Iterable[tuple[str, str]], last_event_id: str) -> FeedQuery:
+def decode_feed_query(given: Mapping[str, str], last_event_id: str) -> FeedQuery:
     """The query of a stream: as that of /events. `last_event_id` is the header with which a client goes on."""
-    given = dict(pairs)
     for key in _PAGE_ONLY:
         if key in given:
             raise Invalid(key, "a stream has no end; /events has pages")
-    channel = given.pop("channel", NODE_CHANNEL)
-    text = given.pop("after", "")
+    channel, text = given.get("channel", NODE_CHANNEL), given.get("after", "")
+    given = {key: value for key, value in given.items() if key not in ("channel", "after")}
     after = decode_count("Last-Event-ID", last_event_id) if last_event_id else decode_count("after", text or "0")
-    filters = (*decode_filters(given.items(), EVENT_FIELDS, _OWN_PARAMS), *_own_filters(given))
+    filters = (*decode_filters(given, EVENT_FIELDS, _OWN_PARAMS), *_own_filters(given))
     return FeedQuery(channel, after if last_event_id or text else None, filters)
 
 
-def decode_wanted(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def decode_wanted(given: Mapping[str, str]) -> dict[str, str]:
     """What a subscription wants of an event's data. Other parameters are none of ours."""
-    wanted = {key: value for key, value in pairs if key in FILTERS}
+    wanted = {key: value for key, value in given.items() if key in FILTERS}
     for key, value in wanted.items():
         if len(value) > WANTED_CHARS_MAX:
             raise Invalid(key, f"at most {WANTED_CHARS_MAX} characters")

@@ -41,9 +41,8 @@ class View(NamedTuple):
         return encode_stored(doc) if self.fields is None else project(encode_doc(doc.body), self.fields)
 
 
-def decode_view(pairs: Iterable[tuple[str, str]], offset: int = 0) -> View:
+def decode_view(given: Mapping[str, str], offset: int = 0) -> View:
     """The view a query asks for; an empty `after` is the start. Raises Invalid (400) that names the parameter."""
-    given = dict(pairs)
     after, sort = given.get("after", ""), given.get("sort", "created")
     if len(after) > CURSOR_CHARS_MAX or _CURSOR.match(after) is None:
         raise Invalid("after", "not a cursor of this list")

@@ -11,21 +11,18 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, NamedTuple, TypeVar, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 from pydantic import Field as Rule
 from pydantic import TypeAdapter, ValidationError
 
 from lib.clock import read_instant, stamp, to_milliseconds
-from lib.dialects.wire import problems_of
 from lib.domain.query.operator import RANGES, Operator
 from lib.domain.query.pattern import regex
 from lib.domain.query.query import Filter
-from lib.errors import Invalid, Malformed
+from lib.errors import Invalid
 from lib.ids import is_node_id
 from schemas.kernelci.body import INT_MAX, WebUrl
-
-T = TypeVar("T")
 
 FILTERS_MAX = 50
 """Most filters of one query."""
@@ -127,14 +124,12 @@ def accepted(route: str) -> frozenset[str]:
     return frozenset(k for a in ACCEPTED if a.route == route for k in a.keys)
 
 
-def decode_filters(pairs: Iterable[tuple[str, str]], fields: Fields, skip: Iterable[str] = ()) -> tuple[Filter, ...]:
-    """The filters of a query, all of which must hold; of a repeated key the last value counts. Keys in `skip` are
-    others' business. Raises Invalid that names the key."""
-    skipped = frozenset(skip)
-    last = {key: value for key, value in pairs if key not in skipped}
-    if len(last) > FILTERS_MAX:
+def decode_filters(given: Mapping[str, str], fields: Fields, skip: Iterable[str] = ()) -> tuple[Filter, ...]:
+    """The filters of a query, all of which must hold. Those in `skip` are none. Raises Invalid that names the key."""
+    chosen = given.keys() - frozenset(skip)
+    if len(chosen) > FILTERS_MAX:
         raise Invalid("", f"a query has at most {FILTERS_MAX} filters")
-    return tuple(decode_filter(key, value, fields) for key, value in last.items())
+    return tuple(decode_filter(key, value, fields) for key, value in given.items() if key in chosen)
 
 
 def decode_filter(key: str, value: str, fields: Fields) -> Filter:
@@ -282,17 +277,6 @@ LIMIT_MAX = 10_000
 LIMIT: TypeAdapter[int] = TypeAdapter(Annotated[int, Rule(ge=1, le=LIMIT_MAX)])
 OFFSET: TypeAdapter[int] = TypeAdapter(Annotated[int, Rule(ge=0, le=INT_MAX)])
 FLAG: TypeAdapter[bool] = TypeAdapter(bool)
-
-
-def decode_param(pairs: Iterable[tuple[str, str]], name: str, adapter: TypeAdapter[T], default: T) -> T:
-    """The value of a parameter, `default` when it is not there; raises Malformed (422) with its place."""
-    value = dict(pairs).get(name)
-    if value is None:
-        return default
-    try:
-        return adapter.validate_python(value)
-    except ValidationError as error:
-        raise Malformed([{**p, "loc": ["query", name]} for p in problems_of(error, "query")]) from error
 
 
 def decode_count(name: str, text: str) -> int:

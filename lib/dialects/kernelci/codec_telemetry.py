@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, NamedTuple
 
@@ -11,8 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from lib.clock import read_instant, stamp_milliseconds
 from lib.dialects.kernelci.codec import Wire, keys_of, naive
-from lib.dialects.kernelci.codec_query import Fields, WireField, WireType, decode_filters, decode_param
+from lib.dialects.kernelci.codec_query import Fields, WireField, WireType, decode_filters
 from lib.dialects.kernelci.listing import LISTING_KEYS
+from lib.dialects.params import Params
 from lib.dialects.wire import problem
 from lib.domain.query.operator import Operator
 from lib.domain.query.query import Filter
@@ -76,12 +77,11 @@ def encode_event(body: Mapping[str, Any]) -> Wire:
     return {**{key: body[key] for key in EVENT_KEYS}, "ts": naive(body["ts"])}
 
 
-def decode_event_filters(pairs: Iterable[tuple[str, str]]) -> tuple[Filter, ...]:
+def decode_event_filters(given: Mapping[str, str]) -> tuple[Filter, ...]:
     """The filters of GET /telemetry."""
-    given = dict(pairs)
     if given.get("is_infra_error", "true").lower() not in _INFRA:
         raise Invalid("is_infra_error", "true or false")
-    return (*decode_filters(given.items(), TELEMETRY_FIELDS, (*LISTING_KEYS, *SPAN_KEYS)), *_span(given))
+    return (*decode_filters(given, TELEMETRY_FIELDS, (*LISTING_KEYS, *SPAN_KEYS)), *_span(given))
 
 
 def _span(given: Mapping[str, str]) -> list[Filter]:
@@ -109,9 +109,8 @@ class StatQuery(NamedTuple):
         return tuple("runtime" if name == "lab" else name for name in self.names)
 
 
-def decode_stat_query(pairs: Iterable[tuple[str, str]]) -> StatQuery:
+def decode_stat_query(given: Mapping[str, str]) -> StatQuery:
     """Raises Malformed (422) without `group_by`, Invalid (400) for what cannot be grouped or filtered by."""
-    given = dict(pairs)
     if "group_by" not in given:
         raise Malformed([problem("missing", ["query", "group_by"], "Field required", None)])
     names = tuple(dict.fromkeys(name.strip() for name in given["group_by"].split(",", len(GROUP_FIELDS) * 2)))
@@ -119,9 +118,10 @@ def decode_stat_query(pairs: Iterable[tuple[str, str]]) -> StatQuery:
         if name not in GROUP_FIELDS:
             raise Invalid("group_by", f"a comma list of {', '.join(GROUP_FIELDS)}")
     lab = given.get("lab")
-    if lab is not None and given.setdefault("runtime", lab) != lab:
+    if lab is not None and given.get("runtime", lab) != lab:
         raise Invalid("lab", "is another word for runtime: give one of them")
-    return StatQuery(names, (*decode_filters(given.items(), STAT_FIELDS, STAT_KEYS), *_span(given)))
+    given = given if lab is None else {**given, "runtime": lab}
+    return StatQuery(names, (*decode_filters(given, STAT_FIELDS, STAT_KEYS), *_span(given)))
 
 
 def encode_stat(names: Sequence[str], group: Group, tally: GroupTally) -> Wire:
@@ -146,16 +146,15 @@ class AnomalyQuery(NamedTuple):
     scope: str
 
 
-def decode_anomaly_query(pairs: Iterable[tuple[str, str]]) -> AnomalyQuery:
+def decode_anomaly_query(params: Params) -> AnomalyQuery:
     """Raises Invalid (400) for an unknown window or scope, Malformed (422) for a number out of its range."""
-    given = dict(pairs)
-    window, scope = given.get("window", "6h"), given.get("scope", SCOPES[0])
+    window, scope = params.given.get("window", "6h"), params.given.get("scope", SCOPES[0])
     if window not in WINDOWS:
         raise Invalid("window", f"one of {', '.join(WINDOWS)}")
     if scope not in SCOPES:
         raise Invalid("scope", f"one of {', '.join(SCOPES)}")
-    threshold = decode_param(given.items(), "threshold", _THRESHOLD, 0.5)
-    return AnomalyQuery(window, threshold, decode_param(given.items(), "min_total", _MIN_TOTAL, 3), scope)
+    threshold, min_total = params.value("threshold", _THRESHOLD, 0.5), params.value("min_total", _MIN_TOTAL, 3)
+    return AnomalyQuery(window, threshold, min_total, scope)
 
 
 def encode_anomalies(query: AnomalyQuery, since: str, found: Anomalies) -> Wire:

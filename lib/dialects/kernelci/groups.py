@@ -8,6 +8,7 @@ from __future__ import annotations
 from lib.dialects.kernelci.codec_query import GROUP_FIELDS, decode_filters
 from lib.dialects.kernelci.codec_user import encode_group, encode_group_doc, encode_group_made
 from lib.dialects.kernelci.listing import LISTING_KEYS, reply_listing
+from lib.dialects.params import Params
 from lib.dialects.wire import Access, Reply, Request, Route, decode_body, reply_json
 from lib.domain.hub import Hub
 from lib.errors import Invalid, NotFound
@@ -31,8 +32,9 @@ def make_and_tell(request: Request, hub: Hub) -> Reply:
 
 def find(request: Request, hub: Hub) -> Reply:
     """GET /user-groups and GET /groups"""
-    filters = decode_filters(request.query, GROUP_FIELDS, LISTING_KEYS)
-    return reply_listing(request, filters, hub.accounts.find_groups, hub.accounts.count_groups, encode_group_doc)
+    params = Params(request)
+    filters = decode_filters(params.given, GROUP_FIELDS, LISTING_KEYS)
+    return reply_listing(params, filters, hub.accounts.find_groups, hub.accounts.count_groups, encode_group_doc)
 
 
 def read(request: Request, hub: Hub) -> Reply:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from lib.dialects.kernelci.codec import Wire, encode_page
-from lib.dialects.kernelci.codec_query import LIMIT, LIMIT_DEFAULT, OFFSET, decode_param
-from lib.dialects.wire import Reply, Request, reply_json
+from lib.dialects.kernelci.codec_query import LIMIT, LIMIT_DEFAULT, OFFSET
+from lib.dialects.params import Params
+from lib.dialects.wire import Reply, reply_json
 from lib.domain.query.query import Filter, Query
 
 if TYPE_CHECKING:
@@ -19,14 +20,13 @@ Filters = tuple[Filter, ...]
 
 
 def reply_listing(
-    request: Request,
+    params: Params,
     filters: Filters,
     find: Callable[[Query], list[Doc]],
     count: Callable[[Filters], int],
     encode: Callable[[Mapping[str, Any]], Wire],
 ) -> Reply:
     """The page that `limit` and `offset` ask for, of the records that meet the filters."""
-    limit = decode_param(request.query, "limit", LIMIT, LIMIT_DEFAULT)
-    offset = decode_param(request.query, "offset", OFFSET, 0)
+    limit, offset = params.value("limit", LIMIT, LIMIT_DEFAULT), params.value("offset", OFFSET, 0)
     docs = find(Query(filters, limit, offset))
     return reply_json(encode_page([encode(doc.body) for doc in docs], count(filters), limit, offset))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 import orjson
@@ -18,8 +18,8 @@ from lib.dialects.kernelci.codec_query import (
     accepted,
     decode_count,
     decode_filters,
-    decode_param,
 )
+from lib.dialects.params import Params
 from lib.dialects.wire import Headers, Reply, Request, Route, reply_json
 from lib.domain.hub import Hub
 from lib.domain.query.query import Filter, Query
@@ -44,12 +44,11 @@ _FILTERS = ("<field>", "<field>__<operator>")
 
 def find(request: Request, hub: Hub) -> Reply:
     """GET /nodes"""
-    pairs = request.query
-    limit = decode_param(pairs, "limit", LIMIT, LIMIT_DEFAULT)
-    offset = decode_param(pairs, "offset", OFFSET, 0)
-    view = decode_view(pairs, offset)
-    filters = decode_filters(pairs, NODE_FIELDS, (*PAGE_KEYS, REPORTS_KEY))
-    source = _source(hub, pairs, view)
+    params = Params(request)
+    limit, offset = params.value("limit", LIMIT, LIMIT_DEFAULT), params.value("offset", OFFSET, 0)
+    view = decode_view(params.given, offset)
+    filters = decode_filters(params.given, NODE_FIELDS, (*PAGE_KEYS, REPORTS_KEY))
+    source = _source(hub, params, view)
     docs, after = source.page(Query(filters, limit, offset, view.after))
     # A page that is not full tells the total by itself, unless it begins somewhere in the middle.
     known = view.after is None and len(docs) < limit and (docs or not offset)
@@ -68,8 +67,8 @@ class _Source(NamedTuple):
     is_reports: bool
 
 
-def _source(hub: Hub, pairs: Iterable[tuple[str, str]], view: View) -> _Source:
-    if not decode_param(pairs, REPORTS_KEY, FLAG, False):
+def _source(hub: Hub, params: Params, view: View) -> _Source:
+    if not params.value(REPORTS_KEY, FLAG, False):
         return _Source(lambda query: hub.nodes.page(query, view.order), hub.nodes.count, False)
     if view.order != "received_at":
         raise Invalid("sort", "reports of KCIDB are listed kind by kind, by their ids")
@@ -87,14 +86,15 @@ class _Part(NamedTuple):
 
 def find_fast(request: Request, hub: Hub) -> Reply:
     """GET /nodes/fast: an array; where it goes on, if its limit ended it, is told by the header `x-next`."""
-    given = dict(request.query)
+    params = Params(request)
+    given = params.given
     limit = decode_count("limit", given.get("limit", "0"))
     offset = decode_count("offset", given.get("offset", "0"))
     if limit > FAST_NODES_MAX:
         raise Invalid("limit", f"at most {FAST_NODES_MAX}")
-    view = decode_view(given.items(), offset)
-    filters = decode_filters(given.items(), NODE_FIELDS, (*PAGE_KEYS, REPORTS_KEY))
-    source = _source(hub, request.query, view)
+    view = decode_view(given, offset)
+    filters = decode_filters(given, NODE_FIELDS, (*PAGE_KEYS, REPORTS_KEY))
+    source = _source(hub, params, view)
     if filters or limit:
         return _reply_array(*_read(source, _Part(filters, limit, offset, view)))
     note = (("x-nodes-window", f"{FAST_NODES_DEFAULT} nodes; name a filter, or a limit and an offset, for others"),)
@@ -106,8 +106,9 @@ def find_fast(request: Request, hub: Hub) -> Reply:
 
 def count(request: Request, hub: Hub) -> Reply:
     """GET /count"""
-    is_reports = decode_param(request.query, REPORTS_KEY, FLAG, False)
-    filters = decode_filters(request.query, NODE_FIELDS, (*accepted("GET /count"), REPORTS_KEY))
+    params = Params(request)
+    is_reports = params.value(REPORTS_KEY, FLAG, False)
+    filters = decode_filters(params.given, NODE_FIELDS, (*accepted("GET /count"), REPORTS_KEY))
     return reply_json(hub.views.count(filters) if is_reports else hub.nodes.count(filters))
 
 

@@ -17,8 +17,9 @@ from lib.dialects.kernelci.codec import (
     encode_node,
     encode_stored,
 )
-from lib.dialects.kernelci.codec_query import FLAG, decode_param
+from lib.dialects.kernelci.codec_query import FLAG
 from lib.dialects.kernelci.condition import decode_if_match, decode_once, encode_etag, is_known, reply_again
+from lib.dialects.params import Params
 from lib.dialects.wire import Access, Reply, Request, Route, decode_body, decode_json, reply_json
 from lib.domain.event.ledger import Done
 from lib.domain.hub import Hub
@@ -56,7 +57,7 @@ def read(request: Request, hub: Hub) -> Reply:
 def edit(request: Request, hub: Hub) -> Reply:
     """PUT /node/{id}"""
     id, body = decode_node_id(request), decode_json(request)
-    quiet = decode_param(request.query, "noevent", FLAG, False)
+    quiet = Params(request).value("noevent", FLAG, False)
     with editing(hub, id):
         _, draft = decode_node(body, NodeEdit, stored_kind(hub, id, body))
         node = hub.nodes.edit(request.caller, id, draft, request.now, quiet=quiet, expect=decode_if_match(request))
@@ -66,8 +67,8 @@ def edit(request: Request, hub: Hub) -> Reply:
 def patch(request: Request, hub: Hub) -> Reply:
     """PATCH /node/{id}: objects are replaced, or merged with `merge=1`."""
     id = decode_node_id(request)
-    quiet = decode_param(request.query, "noevent", FLAG, False)
-    merge = decode_param(request.query, "merge", FLAG, False)
+    params = Params(request)
+    quiet, merge = params.value("noevent", FLAG, False), params.value("merge", FLAG, False)
     changes = decode_patch(decode_json(request), merge=merge)
     with editing(hub, id):
         node = hub.nodes.patch(

@@ -18,7 +18,8 @@ from lib.dialects.kernelci.codec_event import (
     encode_subscription,
     encode_subscription_stat,
 )
-from lib.dialects.kernelci.codec_query import FLAG, decode_param
+from lib.dialects.kernelci.codec_query import FLAG
+from lib.dialects.params import Params
 from lib.dialects.wire import Access, Reply, Request, Route, Wait, decode_body, problem, reply_json
 from lib.domain.event.subscription import FILTERS, Poll
 from lib.domain.hub import Hub
@@ -31,12 +32,12 @@ STATS_MAX = 10_000
 
 def subscribe(request: Request, hub: Hub) -> Reply:
     """POST /subscribe/{channel}: with a `subscriber_id`, one that outlives its end (kernelci.md 5.4)."""
-    pairs = request.query
+    params = Params(request)
     made = hub.subscriptions.subscribe(
         request.caller, request.params["channel"], request.now,
-        promiscuous=decode_param(pairs, "promisc", FLAG, False),
-        subscriber_id=dict(pairs).get("subscriber_id"),
-        filters=decode_wanted(pairs),
+        promiscuous=params.value("promisc", FLAG, False),
+        subscriber_id=params.given.get("subscriber_id"),
+        filters=decode_wanted(params.given),
     )  # fmt: skip
     return reply_json(encode_subscription(made))
 
@@ -101,7 +102,7 @@ def stats(request: Request, hub: Hub) -> Reply:
 
 def find(request: Request, hub: Hub) -> Reply:
     """GET /events: oldest first."""
-    query, with_nodes = decode_event_query(request.query)
+    query, with_nodes = decode_event_query(Params(request).given)
     docs = hub.journal.find(query)
     nodes = hub.journal.nodes_of(docs) if with_nodes else None
     return reply_json([encode_event(doc, nodes) for doc in docs])

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from lib.dialects.kernelci.codec_event import FeedQuery, decode_feed_query, encode_event
+from lib.dialects.params import Params
 from lib.dialects.wire import Feed, Reply, Request, Route
 from lib.domain.hub import Hub
 
@@ -34,7 +35,7 @@ _HEADERS = (
 
 def stream(request: Request, hub: Hub) -> Reply:
     """GET /events/stream: the items of /events as they come."""
-    wanted = decode_feed_query(request.query, request.headers.get("last-event-id", ""))
+    wanted = decode_feed_query(Params(request).given, request.headers.get("last-event-id", ""))
     last = hub.journal.last(wanted.channel)
     tail = _Tail(hub, wanted, last if wanted.after is None else wanted.after)
     return Reply(200, Feed(frozenset((wanted.channel,)), tail.take, tail.beat, BEAT_EVERY), _HEADERS)

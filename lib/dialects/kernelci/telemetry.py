@@ -15,6 +15,7 @@ from lib.dialects.kernelci.codec_telemetry import (
     encode_stat,
 )
 from lib.dialects.kernelci.listing import LISTING_KEYS, reply_listing
+from lib.dialects.params import Params
 from lib.dialects.wire import Access, Reply, Request, Route, decode_json, reply_json
 from lib.domain.hub import Hub
 from schemas.kernelci.telemetry import AnomaliesRead, Inserted, TelemetryIn, TelemetryPage, TelemetryStat
@@ -27,19 +28,20 @@ def add(request: Request, hub: Hub) -> Reply:
 
 def find(request: Request, hub: Hub) -> Reply:
     """GET /telemetry"""
-    filters = decode_event_filters(request.query)
-    return reply_listing(request, filters, hub.telemetry.find, hub.telemetry.count, encode_event)
+    params = Params(request)
+    filters = decode_event_filters(params.given)
+    return reply_listing(params, filters, hub.telemetry.find, hub.telemetry.count, encode_event)
 
 
 def tally(request: Request, hub: Hub) -> Reply:
     """GET /telemetry/stats"""
-    asked = decode_stat_query(request.query)
+    asked = decode_stat_query(Params(request).given)
     return reply_json([encode_stat(asked.names, *pair) for pair in hub.telemetry.tally(asked.fields, asked.filters)])
 
 
 def find_anomalies(request: Request, hub: Hub) -> Reply:
     """GET /telemetry/anomalies"""
-    asked = decode_anomaly_query(request.query)
+    asked = decode_anomaly_query(Params(request))
     since = request.now - WINDOWS[asked.window]
     found = hub.telemetry.anomalies(since, asked.threshold, asked.min_total, by_device=asked.scope == "device")
     return reply_json(encode_anomalies(asked, stamp_milliseconds(since), found))

@@ -11,9 +11,10 @@ import orjson
 
 from lib.dialects.kernelci.codec import Wire, decode_hierarchy, encode_doc
 from lib.dialects.kernelci.codec_page import View, decode_view
-from lib.dialects.kernelci.codec_query import FLAG, decode_param
+from lib.dialects.kernelci.codec_query import FLAG
 from lib.dialects.kernelci.condition import decode_if_match, decode_once, encode_etag, reply_again
 from lib.dialects.kernelci.nodes import decode_node_id, editing, stored_kind
+from lib.dialects.params import Params
 from lib.dialects.wire import Access, Headers, Reply, Request, Route, decode_json, reply_json
 from lib.domain.event.ledger import Done
 from lib.domain.hub import Hub
@@ -63,8 +64,9 @@ def _encode_ids(docs: list[Doc]) -> str:
 def read_tree(request: Request, hub: Hub) -> Reply:
     """GET /tree/{id}"""
     id = decode_node_id(request)
-    view = decode_view(pair for pair in request.query if pair[0] == "fields")
-    if decode_param(request.query, "counts", FLAG, False):
+    params = Params(request)
+    view = decode_view({key: value for key, value in params.given.items() if key == "fields"})
+    if params.value("counts", FLAG, False):
         return reply_json({"root": id, "counts": _count_tree(hub, id)})
     # Refuses before the first byte is sent.
     docs = hub.nodes.subtree(id)

@@ -7,6 +7,7 @@ from typing import Any
 from lib.dialects.kernelci.codec_query import USER_FIELDS, decode_filters
 from lib.dialects.kernelci.codec_user import decode_form, decode_user_edit, encode_user, encode_user_doc
 from lib.dialects.kernelci.listing import LISTING_KEYS, reply_listing
+from lib.dialects.params import Params
 from lib.dialects.wire import Access, Reply, Request, Route, decode_body, reply_json
 from lib.domain.hub import Hub
 from lib.errors import Invalid, NotFound, Unauthenticated
@@ -93,8 +94,9 @@ def update_password(request: Request, hub: Hub) -> Reply:
 
 def find(request: Request, hub: Hub) -> Reply:
     """GET /users"""
-    filters = decode_filters(request.query, USER_FIELDS, LISTING_KEYS)
-    return reply_listing(request, filters, hub.accounts.find, hub.accounts.count, encode_user_doc)
+    params = Params(request)
+    filters = decode_filters(params.given, USER_FIELDS, LISTING_KEYS)
+    return reply_listing(params, filters, hub.accounts.find, hub.accounts.count, encode_user_doc)
 
 
 ROUTES = (

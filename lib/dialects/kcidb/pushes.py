@@ -1,7 +1,7 @@
 """Submissions of KCIDB that are pushed: bare, in Pub/Sub's envelope, or as the data of a CloudEvent (kcidb.md 3.5).
 
-A sender of a message cannot be told what is wrong with it. So what can never be merged is recorded, with its faults,
-where `/status` and `/kcidb/submissions` show it, and acknowledged; what fails for a while comes again.
+The sender of a message gets no answer that says what is wrong with it. So what can never be merged is recorded, with
+its faults, where `/status` and `/kcidb/submissions` show it, and acknowledged; what fails for a while comes again.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from functions.push.envelope import Push, PushedEvent, decode_told
 from lib.dialects.kcidb import codec
-from lib.dialects.wire import Request
+from lib.dialects.wire import PushedEvent, Pushes, Request
 from lib.domain.account.access import Actor
 from lib.domain.hub import Hub
 from lib.domain.ingest.intake import Sender
@@ -24,35 +23,20 @@ REFERENCE = "submission"
 """The only key of data that names a stored submission."""
 
 
-def is_submission(told: PushedEvent) -> bool:
+def is_submission(event: PushedEvent) -> bool:
     """Whether an event holds a submission: its type says so, or it is a plain message that looks like one."""
-    if told.type.endswith(SUBMITTED):
+    if event.type.endswith(SUBMITTED):
         return True
-    return not told.channel and isinstance(told.data, dict) and isinstance(told.data.get("version"), dict)
+    return not event.channel and isinstance(event.data, dict) and isinstance(event.data.get("version"), dict)
 
 
-def text_of(push: Push) -> tuple[bytes, Any]:
-    """The text of the submission in a push, and the reference it may be instead."""
-    try:
-        told = decode_told(push)
-    except Malformed:
-        return push.data, None  # no JSON: the intake says so
-    if not told.type.endswith(SUBMITTED):
-        return push.data, None
-    if isinstance(told.data, dict) and set(told.data) == {REFERENCE}:
-        return b"", told.data[REFERENCE]
-    return canonical(told.data), None
-
-
-def take(push: Push, request: Request, hub: Hub) -> str:
+def take(raw: bytes, event: PushedEvent | None, request: Request, hub: Hub) -> str:
     """Merge what was pushed, or record why it cannot be; gives a word for the log. Raises NotFound for a reference to
-    nothing."""
-    raw, reference = text_of(push)
-    if reference is not None:
-        record = hub.intake.resume(str(reference), request.now)
-        if record is None:
-            raise NotFound("submission", reference)
-        return record.state
+    a submission that is not stored."""
+    if event is not None and event.type.endswith(SUBMITTED):
+        if isinstance(event.data, dict) and set(event.data) == {REFERENCE}:
+            return _resume(event.data[REFERENCE], request, hub)
+        raw = canonical(event.data)
     caller = request.caller
     sender = Sender(Actor(caller.id, caller.username, origins=hub.policy.push_origins), "push")
     id = hashlib.sha256(raw).hexdigest()
@@ -63,3 +47,13 @@ def take(push: Push, request: Request, hub: Hub) -> str:
     except (Malformed, Forbidden) as error:
         return hub.intake.fail(id, raw, error, sender, request.now).state
     return "known" if receipt.is_duplicate else receipt.submission.state
+
+
+def _resume(reference: Any, request: Request, hub: Hub) -> str:
+    record = hub.intake.resume(str(reference), request.now)
+    if record is None:
+        raise NotFound("submission", reference)
+    return record.state
+
+
+PUSHES = Pushes(is_submission, take, "Take a push of Pub/Sub or a CloudEvent that is a KCIDB submission")
