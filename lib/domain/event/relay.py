@@ -4,6 +4,8 @@ Where the log notes by itself what was sent (`Store.start_sending`), the outbox 
 
 At home a pump thread calls `drain` whenever there is something; where no thread outlives a request, the request drains
 inline. Whatever a crash leaves behind, `repair` (part of the sweep) finds in the outbox and does again.
+
+The relay is no `Follower`: entries are done in any order, and each is dropped when it is done, so there is no position.
 """
 
 from __future__ import annotations

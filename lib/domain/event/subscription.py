@@ -2,6 +2,9 @@
 
 Each poll takes a ticket. An event counts as delivered only to the latest ticket whose response was handed over whole;
 listening again acknowledges it. So a poll that a client abandoned loses nothing, and the next one is never in its way.
+
+A subscription is no `Follower`: its position advances when a client acknowledges, not when work is done, and the ticket
+rather than the revision decides which of two polls may advance it.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import Any
 from lib.clock import stamp
 from lib.domain.account.access import Actor
 from lib.domain.event.event import MERGED_CHANNEL
+from lib.domain.event.follower import Follower
 from lib.domain.readiness.catalog import PurposeCatalog
 from lib.domain.readiness.form import read_values
 from lib.domain.readiness.purpose import ROUTES, Purpose
@@ -26,7 +27,6 @@ from lib.ids import Ids
 from lib.outbound.port import Courier
 from lib.store.port import Body, Scan, Store, Tx, Where
 
-CURSOR = "watchman"
 WATCHES_MAX = 1000
 WATCHES_PER_USER_MAX = 50
 FILTERS_MAX = 20
@@ -102,7 +102,12 @@ class Watches:
     ids: Ids
     courier: Courier | None
     has_post: bool
-    _known: tuple[datetime, list[Watch]] | None = field(default=None)
+    log: Follower = field(init=False)
+    """Where `follower.py` stands; `waiting` beside the position are its open pages."""
+    _known: tuple[datetime, list[Watch]] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.log = Follower(self.store, MERGED_CHANNEL, "cursor", "watchman", "position")
 
     def make(self, actor: Actor, data: Mapping[str, Any], now: datetime) -> Watch:
         """A new watch, told of what becomes ready from now on. `data` has `purpose`, `filter` and `action`, of the
@@ -124,17 +129,12 @@ class Watches:
         last = self.store.last(MERGED_CHANNEL)
 
         def work(tx: Tx) -> None:
-            cursor = tx.load("cursor", CURSOR)
             is_first = not tx.find("kcidb_watch", Scan(limit=1)).docs
             if not purpose.is_builtin and tx.load("kcidb_purpose", purpose.name) is None:
                 raise Invalid("purpose", "there is no such purpose")
+            # Without watches the log is not read: the first one begins at its end.
+            self.log.start(tx, last, is_anew=is_first, waiting=[])
             tx.create("kcidb_watch", watch.id, _to_body(watch))
-            # While nobody watches the log is not looked through: the first one begins at its end.
-            start = {"position": last, "waiting": []}
-            if cursor is None:
-                tx.create("cursor", CURSOR, start)
-            elif is_first and cursor.body["position"] < last:
-                tx.save("cursor", CURSOR, start)
 
         self.store.transact(work)
         self._known = None
