@@ -10,7 +10,7 @@ the tests below are put into the backlog in the same transaction.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from typing import NamedTuple
 from lib.domain.bridge.batch import Batch, read_batch
 from lib.domain.bridge.write import Overtaken, ProjectedChange, compare, fold, news_of, write
 from lib.domain.event.backlog import PAGE_NODES, Backlog, task
+from lib.domain.event.due import pages
 from lib.domain.event.event import NODE_CHANNEL, News
 from lib.domain.event.follower import Follower
 from lib.domain.event.ledger import Ledger
@@ -79,20 +80,11 @@ class Projector:
     def contribute(self, scratch: Store) -> int:
         """Put what all nodes tell into a store that holds what submissions do (`rebuild`); gives how many nodes."""
         count = 0
-        for docs in self._pages():
+        for docs in pages(self.store, "node", Scan((), "received_at", PAGE_NODES)):
             count += len(docs)
             for start in range(0, len(docs), BATCH_NODES):
                 fold(scratch, read_batch(self.store, docs[start : start + BATCH_NODES], self.origin))
         return count
-
-    def _pages(self) -> Iterator[list[Doc]]:
-        after: str | None = None
-        while True:
-            page = self.store.find("node", Scan((), "received_at", PAGE_NODES, after))
-            yield page.docs
-            after = page.next
-            if after is None:
-                return
 
     def _start(self, now: datetime) -> None:
         """The first time of all, follow the log from its end; the nodes that are stored already go into the backlog."""

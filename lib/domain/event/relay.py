@@ -18,11 +18,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from lib.clock import stamp
+from lib.domain.event.due import due, in_parts, pages
 from lib.domain.event.event import News, message
 from lib.errors import Unavailable
 from lib.messaging.port import Bus
-from lib.store.port import Event, Scan, Store, Tx, Where
+from lib.store.port import Event, Store, Tx
 
 log = logging.getLogger(__name__)
 
@@ -95,14 +95,10 @@ class Relay:
         """Carry out what a crash left in the log or the outbox; gives the number of entries done. A lone process that
         starts has no others to give a grace to."""
         before = now - grace
-        scan = Scan((Where("at", "<=", stamp(before)),), "at", BATCH_MAX)
-        done = 0
-        while done < REPAIR_MAX:
-            docs = self.store.find("outbox", scan).docs
-            if not docs:
-                break
-            self._carry([_Entry(d.key, d.body["settle"]) for d in docs])
-            done += len(docs)
+        done = sum(
+            in_parts([_Entry(d.key, d.body["settle"]) for d in docs], self._carry, lambda e: f"outbox entry {e.key}")
+            for docs in pages(self.store, "outbox", due(before, BATCH_MAX, "at"), REPAIR_MAX // BATCH_MAX)
+        )
         # Last, for it needs the bus, and settling does not.
         return done + self.store.repair(before, self._publish if self.is_noting else None)
 
@@ -120,7 +116,7 @@ class Relay:
     def _publish(self, events: Sequence[Event]) -> None:
         self.bus.publish([message(e) for e in events])
 
-    def _carry(self, batch: Sequence[_Entry]) -> None:
+    def _carry(self, batch: Sequence[_Entry]) -> int:
         if not self.is_noting:
             docs = [d for d in self.store.load_many("event", [e.key for e in batch]) if d is not None]
             events = [Event(d.body["seq"], d.body["channel"], d.body["at"], d.key, d.body) for d in docs]
@@ -132,3 +128,4 @@ class Relay:
                 tx.drop("outbox", entry.key)
 
         self.store.transact(forget)
+        return len(batch)

@@ -18,6 +18,7 @@ from typing import Any
 from lib.clock import stamp
 from lib.domain.account.access import Actor
 from lib.domain.account.account import unique_key
+from lib.domain.event.due import pages
 from lib.domain.event.journal import check_channel
 from lib.errors import Forbidden, Invalid, NotFound
 from lib.store.port import Event, Scan, Store, Tx
@@ -153,13 +154,8 @@ class Subscriptions:
         return (s for s in self._stored() if not s.is_ended)
 
     def _stored(self) -> Iterator[Subscription]:
-        after: str | None = None
-        while True:
-            page = self.store.find("subscription", Scan(order="received_at", limit=READ_MAX, after=after))
-            yield from (_from_body(d.body) for d in page.docs)
-            after = page.next
-            if after is None:
-                return
+        for docs in pages(self.store, "subscription", Scan(order="received_at", limit=READ_MAX)):
+            yield from (_from_body(doc.body) for doc in docs)
 
     def reap(self, now: datetime) -> int:
         """End subscriptions that nobody polled for IDLE_MAX, and forget those with a subscriber id after

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from lib.clock import Clock, stamp
+from lib.domain.event.due import pages
 from lib.domain.event.event import News
 from lib.domain.event.ledger import Ledger
 from lib.domain.node import node as rules
@@ -66,15 +67,11 @@ class Clockwork:
     def sweep(self, now: datetime) -> int:
         """Move every node whose time has come, deepest first; gives how many moved."""
         moved = 0
-        scan = Scan((Where("due_at", "<", stamp(now)),), "due_at", BATCH_MAX)
-        while moved < SWEEP_NODES_MAX:
-            page = self.store.find("node", scan)
-            for doc in sorted(page.docs, key=lambda d: -len(d.body["ancestors"])):
+        for docs in pages(self.store, "node", Scan((Where("due_at", "<", stamp(now)),), "due_at", BATCH_MAX)):
+            for doc in sorted(docs, key=lambda d: -len(d.body["ancestors"])):
                 moved += self._move_if_stored(doc.key, rules.tick, now)
-            if page.next is None:
+            if moved >= SWEEP_NODES_MAX:
                 break
-            # On behind these: one that cannot be moved stays due, and is in nobody's way.
-            scan = replace(scan, after=page.next)
         return moved
 
     def _move_if_stored(self, id: str, move: Move, now: datetime) -> bool:

@@ -8,13 +8,13 @@ twice and in parallel.
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from lib.clock import stamp
+from lib.domain.event.due import in_parts
 from lib.domain.event.event import READY_CHANNEL, News, body_of
 from lib.domain.event.ledger import Ledger
 from lib.domain.notify.delivery import prepare
@@ -22,10 +22,7 @@ from lib.domain.notify.watch import Watch, fired_key
 from lib.domain.readiness.readiness import Readiness, Report
 from lib.domain.report.canonical import digest
 from lib.domain.report.path import value_at
-from lib.errors import BLAMELESS, FAULTS
 from lib.store.port import Body, Doc, Store, Tx
-
-log = logging.getLogger(__name__)
 
 TYPE = "org.kernelci.kcidb.ready.v1"
 FIRED_AT_ONCE = 100
@@ -81,24 +78,8 @@ class Notifications:
             some = findings[start : start + FIRED_AT_ONCE]
             known = self.store.load_many("kcidb_fired", [f.key for f in some])
             fresh = [f for f, doc in zip(some, known, strict=True) if _is_news(f, doc)]
-            told += self._write_safely(fresh, now)
+            told += in_parts(fresh, lambda some: self._write(some, now), _name)
         return told
-
-    def _write_safely(self, findings: Sequence[Finding], now: datetime) -> int:
-        """As `_write`, in halves where it is too much at once. What cannot be told is left out, in nobody's way."""
-        if not findings:
-            return 0
-        try:
-            return self._write(findings, now)
-        except BLAMELESS:
-            raise
-        except FAULTS as error:
-            half = len(findings) // 2
-            if not half:
-                watch, report = findings[0].watch, findings[0].report
-                log.error("watch %s cannot be told of %s %s: %r", watch.id, report.kind, report.fields["id"], error)
-                return 0
-        return self._write_safely(findings[:half], now) + self._write_safely(findings[half:], now)
 
     def _write(self, findings: Sequence[Finding], now: datetime) -> int:
         """Record and tell, of these, what is still news in the transaction."""
@@ -134,6 +115,10 @@ def _is_news(finding: Finding, known: Doc | None) -> bool:
         return finding.is_meant and finding.outcome.is_ready
     told = known.body["told"]
     return bool(finding.verdict) and len(told) < VERDICTS_MAX and digest(finding.verdict) not in told
+
+
+def _name(finding: Finding) -> str:
+    return f"watch {finding.watch.id}: {finding.report.kind} {finding.report.fields['id']}"
 
 
 def _record(finding: Finding, now: datetime) -> Body:

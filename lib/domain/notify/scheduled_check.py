@@ -1,19 +1,19 @@
-"""Appointments: what is to be looked at again once time has passed, one document for a watch and an object (kcidb.md
-4.4).
+"""Scheduled checks: objects to be evaluated again once time has passed, one document for a watch and an object
+(kcidb.md 4.4).
 
 An object that only time keeps from being ready has one, and so has a checkout below which something changed: it is
-read through once all is quiet, not with every test that arrives. Each is claimed before it is kept; whoever puts it
-down anew meanwhile changes it, and it stays.
+evaluated once all is quiet, not with every test that arrives. Each is claimed before it is done. One that is made anew
+meanwhile stays.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from lib.clock import stamp
+from lib.domain.event.due import Lease, due, work_off
 from lib.domain.notify.notification import Finding, Notifications
 from lib.domain.notify.watch import ActiveWatch, fired_key
 from lib.domain.readiness.purpose import Catalog, looks_below, settle_of
@@ -21,10 +21,7 @@ from lib.domain.readiness.readiness import Missing, Report, climb, evaluate, ver
 from lib.domain.readiness.relatives import ArchiveRelatives
 from lib.domain.report.archive import Archive
 from lib.domain.report.report import Key
-from lib.errors import BLAMELESS, FAULTS
-from lib.store.port import Body, Doc, Scan, Store, Tx, Where
-
-log = logging.getLogger(__name__)
+from lib.store.port import Body, Doc, Store, Tx
 
 KEPT_MAX = 500
 """Most scheduled checks of one run; the next run continues."""
@@ -43,6 +40,10 @@ class ScheduledChecks:
     store: Store
     archive: Archive
     notifications: Notifications
+    lease: Lease = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lease = Lease(self.store, "kcidb_due", LEASE)
 
     def make(self, watch_id: str, key: Key, due_at: str) -> None:
         """Look at an object again then, or sooner if that was agreed before."""
@@ -91,30 +92,14 @@ class ScheduledChecks:
     def keep(self, standing: Sequence[ActiveWatch], catalog: Catalog, now: datetime) -> int:
         """Look at what is due; gives how many watches were told."""
         by_id = {one.watch.id: one for one in standing}
-        scan = Scan((Where("due_at", "<=", stamp(now)),), "due_at", READ_MAX)
-        told = 0
-        for _ in range(KEPT_MAX // READ_MAX):
-            docs = self.store.find("kcidb_due", scan).docs
-            for doc in docs:
-                told += self._keep_safely(doc.key, by_id, catalog, now)
-            if len(docs) < READ_MAX:
-                break
-        return told
 
-    def _keep_safely(self, key: str, standing: dict[str, ActiveWatch], catalog: Catalog, now: datetime) -> int:
-        """As `_keep`; one that fails is tried again when its lease ends, and keeps no other from its turn."""
-        try:
-            return self._keep(key, standing, catalog, now)
-        except BLAMELESS:
-            raise
-        except FAULTS:
-            log.exception("the appointment %s cannot be kept", key)
-            return 0
+        def keep(doc: Doc) -> int:
+            claimed = self.lease.claim([doc.key], now, _mark)
+            return self._keep(claimed[0], by_id, catalog, now) if claimed else 0
 
-    def _keep(self, key: str, standing: dict[str, ActiveWatch], catalog: Catalog, now: datetime) -> int:
-        claimed = self._claim(key, now)
-        if claimed is None:
-            return 0
+        return work_off(self.store, "kcidb_due", due(now, READ_MAX), keep, pages_max=KEPT_MAX // READ_MAX)
+
+    def _keep(self, claimed: Doc, standing: dict[str, ActiveWatch], catalog: Catalog, now: datetime) -> int:
         body = claimed.body
         one = standing.get(body["watch"])
         if one is None:
@@ -137,29 +122,15 @@ class ScheduledChecks:
         self._end(claimed, outcome.settles_at)
         return told
 
-    def _claim(self, key: str, now: datetime) -> Doc | None:
-        """The appointment, if it is still due: ours for the time of a lease."""
-
-        def work(tx: Tx) -> Doc | None:
-            doc = tx.load("kcidb_due", key)
-            if doc is None or doc.body["due_at"] > stamp(now):
-                return None
-            body = {**doc.body, "due_at": stamp(now + LEASE), "is_claimed": True}
-            return Doc(key, tx.save("kcidb_due", key, body), body)
-
-        return self.store.transact(work)
-
     def _end(self, claimed: Doc, again_at: str | None) -> None:
         """Be done with it, or look again then. One that was made anew meanwhile stays as it is."""
 
         def work(tx: Tx) -> None:
-            doc = tx.load("kcidb_due", claimed.key)
-            if doc is None or doc.rev != claimed.rev:
-                return
-            if again_at is None:
-                tx.drop("kcidb_due", claimed.key)
-            else:
-                tx.save("kcidb_due", claimed.key, {**doc.body, "due_at": again_at, "is_claimed": False})
+            for doc in self.lease.held(tx, [claimed]):
+                if again_at is None:
+                    tx.drop("kcidb_due", doc.key)
+                else:
+                    tx.save("kcidb_due", doc.key, {**doc.body, "due_at": again_at, "is_claimed": False})
 
         self.store.transact(work)
 
@@ -169,6 +140,11 @@ def _body(watch_id: str, key: Key, due_at: str) -> Body:
         "watch": watch_id, "kind": key.kind, "id": key.id, "version": key.version, "due_at": due_at,
         "is_claimed": False,
     }  # fmt: skip
+
+
+def _mark(body: Body) -> Body:
+    """What a claim changes: whoever has a check made meanwhile knows that another one is needed."""
+    return {"is_claimed": True}
 
 
 def _is_to_change(doc: Doc, due_at: str) -> bool:
