@@ -14,10 +14,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from lib.clock import stamp
+from lib.domain.event.delivery import deliver
 from lib.domain.event.due import in_parts
 from lib.domain.event.event import READY_CHANNEL, News, body_of
 from lib.domain.event.ledger import Ledger
-from lib.domain.notify.delivery import prepare
+from lib.domain.notify.sender import receiver_of
 from lib.domain.notify.watch import Watch, fired_key
 from lib.domain.readiness.readiness import Readiness, Report
 from lib.domain.report.canonical import digest
@@ -95,7 +96,8 @@ class Notifications:
                 else:
                     told = [*doc.body["told"], digest(finding.verdict)]
                     tx.save("kcidb_fired", finding.key, {**doc.body, "told": told})
-                prepare(tx, finding.watch, news[-1], now)
+                if finding.watch.action != "event":
+                    deliver(tx, finding.watch.id, receiver_of(finding.watch), news[-1], now)
             return len(fresh), news
 
         return self.ledger.write(now, work)

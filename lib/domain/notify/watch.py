@@ -1,7 +1,8 @@
 """Watches: who is to be told when an object is ready for a purpose, and how (kcidb.md 4.4).
 
 A watch names a purpose, says by a filter which objects it means, and what to do: write an event, which every watch
-does, and send a mail or call a webhook beside it. `follower.py` finds what is ready, `delivery.py` sends.
+does, and send a mail or call a webhook beside it. `follower.py` finds what is ready, `sender.py` says to whom it is
+delivered.
 """
 
 from __future__ import annotations
