@@ -94,10 +94,11 @@ class Hub:
         self.store, self.bus, self.policy, self.clock = store, bus, policy, clock
         search = Searcher(store, policy.query_docs_max)
         is_noting = bus.carries and store.start_sending()
-        ledger = Ledger(store, bus, lambda news: self.relay.take(news), is_noting)
+        self.relay = Relay(store, bus, is_noting)
+        ledger = Ledger(store, bus, self.relay.take, is_noting)
         self.manifests = Manifests(store, ledger, ids, clock)
-        self.clockwork = Clockwork(store, ledger, ids, clock, policy.source, self.manifests.holds)
-        self.relay = Relay(store, bus, self.clockwork.settle, is_noting)
+        self.clockwork = Clockwork(store, ledger, ids, clock, policy.source, self.manifests)
+        self.relay.settle = self.clockwork.settle
         self.nodes = Catalog(store, ledger, self.manifests, search, ids, policy.source)
         self.projector = Projector(store, ledger, ids, policy.origin, policy.source)
         self.journal = Journal(store, ledger, search, ids, policy.source)

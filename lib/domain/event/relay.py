@@ -45,9 +45,11 @@ class Relay:
 
     store: Store
     bus: Bus
-    settle: Callable[[Sequence[str]], None]
     is_noting: bool = False
     inline: bool = True
+    settle: Callable[[Sequence[str]], None] = field(init=False)
+    """Settles the relatives of nodes. Given last of all: what settles writes to the ledger, which hands over to `take`.
+    """
     _waiting: deque[_Entry] = field(default_factory=deque)
     _ready: threading.Event = field(default_factory=threading.Event)
 

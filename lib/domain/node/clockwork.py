@@ -17,6 +17,7 @@ from lib.domain.event.due import pages
 from lib.domain.event.event import News
 from lib.domain.event.ledger import Ledger
 from lib.domain.node import node as rules
+from lib.domain.node.manifest import Manifests
 from lib.domain.node.news import node_news
 from lib.domain.node.node import Node, from_body, to_body
 from lib.errors import Refusal, Unavailable
@@ -41,8 +42,7 @@ class Clockwork:
     ids: Ids
     clock: Clock
     source: str
-    holds: Callable[[Tx, str], bool]
-    """Whether nodes below one are accepted and not stored yet."""
+    manifests: Manifests
 
     def settle(self, node_ids: Sequence[str]) -> None:
         """Close what may close now that these nodes are done or closing: the nearest closing one of each line.
@@ -106,7 +106,7 @@ class Clockwork:
         if node.state not in ("available", "closing"):
             return False
         where = (Where("ancestors", "contains", node.id), Where("pending", "==", True))
-        return bool(tx.find("node", Scan(where, "received_at", 1)).docs) or self.holds(tx, node.id)
+        return bool(tx.find("node", Scan(where, "received_at", 1)).docs) or self.manifests.holds(tx, node.id)
 
 
 def _parents_once(nodes: Sequence[Node]) -> set[tuple[str, ...]]:
