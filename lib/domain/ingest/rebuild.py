@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lib.domain.event.due import pages
 from lib.domain.ingest.intake import PIECE_COPIES_NEAR, Decode, load_text
 from lib.domain.ingest.merger import EXCERPT, Merger, Piece, make_piece
 from lib.domain.ingest.sent import Copy
@@ -105,13 +106,8 @@ class Rebuild:
 
 def _all(store: Store, collection: str) -> Iterator[Doc]:
     """Every document, in the order of the keys."""
-    after = None
-    while True:
-        page = store.find(collection, Scan((), "", PAGE_DOCS, after))
-        yield from page.docs
-        after = page.next
-        if after is None:
-            return
+    for docs in pages(store, collection, Scan(limit=PAGE_DOCS)):
+        yield from docs
 
 
 def _pairs(left: Iterator[Doc], right: Iterator[Doc]) -> Iterator[tuple[str, Doc | None, Doc | None]]:

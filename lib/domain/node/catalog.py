@@ -9,6 +9,7 @@ from datetime import datetime
 
 from lib.domain.account.access import Actor
 from lib.domain.event.backlog import task
+from lib.domain.event.due import pages
 from lib.domain.event.event import News
 from lib.domain.event.ledger import Ledger, Once
 from lib.domain.node import node as rules
@@ -83,13 +84,8 @@ class Catalog:
 
     def _descend(self, root: Doc, below: tuple[Where, ...]) -> Iterator[Doc]:
         yield root
-        after: str | None = None
-        while True:
-            page = self.store.find("node", Scan(below, "received_at", SUBTREE_AT_ONCE, after))
-            yield from page.docs
-            after = page.next
-            if after is None:
-                return
+        for docs in pages(self.store, "node", Scan(below, "received_at", SUBTREE_AT_ONCE)):
+            yield from docs
 
     def count(self, filters: tuple[Filter, ...]) -> int:
         """How many nodes meet the filters."""

@@ -15,8 +15,10 @@ from typing import Any
 
 from lib.clock import stamp
 from lib.domain.account.access import Actor
+from lib.domain.event.delivery import COLLECTION as DELIVERIES
 from lib.domain.event.event import MERGED_CHANNEL
 from lib.domain.event.follower import Follower
+from lib.domain.event.retention import drop_found
 from lib.domain.readiness.catalog import PurposeCatalog
 from lib.domain.readiness.form import read_values
 from lib.domain.readiness.purpose import ROUTES, Purpose
@@ -186,9 +188,7 @@ class Watches:
     def state(self, watch: Watch) -> dict[str, int]:
         """How many objects it was told of, and how many deliveries wait or were given up."""
         mine = Where("watch", "==", watch.id)
-        of_state = {
-            s: self.store.count("kcidb_delivery", (mine, Where("state", "==", s))) for s in ("waiting", "failed")
-        }
+        of_state = {s: self.store.count(DELIVERIES, (mine, Where("state", "==", s))) for s in ("waiting", "failed")}
         return {"fired": self.store.count("kcidb_fired", (mine,)), **of_state}
 
     def drop(self, actor: Actor, id: str) -> None:
@@ -196,22 +196,10 @@ class Watches:
         watch = self.get(actor, id)
         self.store.transact(lambda tx: tx.drop("kcidb_watch", watch.id))
         self._known = None
-        for collection in ("kcidb_due", "kcidb_delivery"):
-            self._empty(collection, watch.id)
-
-    def _empty(self, collection: str, watch_id: str) -> None:
-        """Drop what waits; what is left of very much goes when its time comes."""
-        scan = Scan((Where("watch", "==", watch_id),), limit=DROPPED_AT_ONCE)
-        for _ in range(BATCHES_MAX):
-            keys = [doc.key for doc in self.store.find(collection, scan).docs]
-            if not keys:
-                return
-
-            def work(tx: Tx, keys: list[str] = keys) -> None:
-                for key in keys:
-                    tx.drop(collection, key)
-
-            self.store.transact(work)
+        mine = Scan((Where("watch", "==", watch.id),), limit=DROPPED_AT_ONCE)
+        for collection in ("kcidb_due", DELIVERIES):
+            # What is left of very much is dropped when it is due.
+            drop_found(self.store, collection, mine, BATCHES_MAX)
 
     def standing(self, now: datetime) -> list[ActiveWatch]:
         """All watches with their purposes, as of a second ago at most."""
