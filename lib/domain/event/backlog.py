@@ -1,7 +1,8 @@
 """The backlog: nodes to be projected for which the log has no event, or not one for each (`projector`).
 
-A task names some nodes, or all nodes below one, or all there are. It is worked off page by page, and each is noted:
-a crash, or the end of a run, loses no more than one. Worked off twice, or by two at once, nothing changes.
+A task names some nodes, or all nodes below one, or all there are. It is worked off page by page, and each page is
+noted: a crash, or the end of a run, loses no more than one. A task has no lease: two processes at once repeat work and
+change nothing by it.
 """
 
 from __future__ import annotations

@@ -16,13 +16,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from lib.domain.event.due import due, in_parts, pages
 from lib.domain.event.event import News, message
 from lib.errors import Unavailable
 from lib.messaging.port import Bus
-from lib.store.port import Event, Store, Tx
+from lib.store.port import Doc, Event, Store, Tx
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +30,6 @@ REPAIR_MAX = 2000
 """Most outbox entries one sweep repairs; the next one goes on."""
 GRACE = timedelta(seconds=5)
 """Younger entries are still in the hands of the process that wrote them."""
-
-
-class _Entry(NamedTuple):
-    key: str
-    settle: str | None
 
 
 @dataclass(slots=True)
@@ -50,12 +44,12 @@ class Relay:
     settle: Callable[[Sequence[str]], None] = field(init=False)
     """Settles the relatives of nodes. Given last of all: what settles writes to the ledger, which hands over to `take`.
     """
-    _waiting: deque[_Entry] = field(default_factory=deque)
+    _waiting: deque[News] = field(default_factory=deque)
     _ready: threading.Event = field(default_factory=threading.Event)
 
     def take(self, news: Sequence[News]) -> None:
         """Remember what was just committed; carry it out now if nothing else will."""
-        self._waiting.extend(_Entry(n.key, n.settle) for n in news)
+        self._waiting.extend(news)
         if self.inline:
             self._drain_safely()
         else:
@@ -85,7 +79,7 @@ class Relay:
             except Unavailable as error:
                 log.warning("log: events stay for the sweep to send: %s", error)
         while self._waiting:
-            batch: list[_Entry] = []
+            batch: list[News] = []
             while self._waiting and len(batch) < BATCH_MAX:
                 batch.append(self._waiting.popleft())
             try:
@@ -98,7 +92,7 @@ class Relay:
         starts has no others to give a grace to."""
         before = now - grace
         done = sum(
-            in_parts([_Entry(d.key, d.body["settle"]) for d in docs], self._carry, lambda e: f"outbox entry {e.key}")
+            in_parts([_news_of(doc) for doc in docs], self._carry, lambda news: f"outbox entry {news.key}")
             for docs in pages(self.store, "outbox", due(before, BATCH_MAX, "at"), REPAIR_MAX // BATCH_MAX)
         )
         # Last, for it needs the bus, and settling does not.
@@ -118,7 +112,7 @@ class Relay:
     def _publish(self, events: Sequence[Event]) -> None:
         self.bus.publish([message(e) for e in events])
 
-    def _carry(self, batch: Sequence[_Entry]) -> int:
+    def _carry(self, batch: Sequence[News]) -> int:
         if not self.is_noting:
             docs = [d for d in self.store.load_many("event", [e.key for e in batch]) if d is not None]
             events = [Event(d.body["seq"], d.body["channel"], d.body["at"], d.key, d.body) for d in docs]
@@ -131,3 +125,7 @@ class Relay:
 
         self.store.transact(forget)
         return len(batch)
+
+
+def _news_of(entry: Doc) -> News:
+    return News(entry.body["channel"], entry.key, None, entry.body["settle"])

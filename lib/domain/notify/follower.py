@@ -64,7 +64,7 @@ class ChildPage(NamedTuple):
 
 @dataclass(slots=True)
 class ReadinessFollower:
-    """Goes his round: `run`."""
+    """Evaluates what changed."""
 
     store: Store
     archive: Archive
@@ -138,7 +138,7 @@ class _Round:
     now: datetime
     reach: Reach = field(init=False)
     seen: frozenset[Key] = frozenset()
-    """What the last reports looked at were: whoever is below another one of them was looked at with it."""
+    """The reports of the last step: one below another of them was evaluated with it."""
 
     def __post_init__(self) -> None:
         self.reach = reach_of(self.standing, self.catalog)
@@ -177,7 +177,7 @@ class _Round:
         return self._consider(unseen, ArchiveRelatives(self.follower.archive))
 
     def _consider(self, reports: Sequence[Report], kin: ArchiveRelatives) -> int:
-        """Tell the watches of those that are ready; put down when to look again at those that only time keeps."""
+        """Notify the watches of reports that are ready; schedule checks of those that only time keeps from it."""
         kin.prepare(reports)
         findings: list[Finding] = []
         known: dict[tuple[str, Key], Readiness] = {}
@@ -190,7 +190,7 @@ class _Round:
     def _find_safely(
         self, one: ActiveWatch, report: Report, kin: ArchiveRelatives, known: dict[tuple[str, Key], Readiness]
     ) -> list[Finding]:
-        """As `_find`; a report, or a watch, that it fails over keeps no other from its turn."""
+        """As `_find`; a failure of one report or watch is logged, and the others go on."""
         try:
             finding = self._find(one, report, kin, known)
         except BLAMELESS:
@@ -203,7 +203,7 @@ class _Round:
     def _find(
         self, one: ActiveWatch, report: Report, kin: ArchiveRelatives, known: dict[tuple[str, Key], Readiness]
     ) -> Finding | None:
-        """What is to be told of a report, perhaps; `known` are the outcomes of this step by purpose and report."""
+        """What may be new about a report; `known` are the outcomes of this step by purpose and report."""
         purpose, key = one.purpose, report.key
         is_meant = one.watch.matches(report, kin)
         # Of one that is not ready, or not meant, something is said only if it was before: that its verdict is another.

@@ -1,7 +1,7 @@
-"""Firing: what a watch was told of an object, and the event that tells it, as one write (kcidb.md 4.4).
+"""Notifications: what a watch was sent about an object, and the event of it, as one write (kcidb.md 4.4).
 
-A watch is told once of an object that is ready, and once more of every verdict that is new after that: a correction.
-The record under `fired_key` says what was told; whoever finds it there tells nothing again, so that any of this may run
+A watch is notified once of an object that is ready, and once more of every verdict that is new after that: a
+correction. The record under `fired_key` says what was sent. What it holds is not sent again, so all of this may run
 twice and in parallel.
 """
 
@@ -27,9 +27,9 @@ from lib.store.port import Body, Doc, Store, Tx
 
 TYPE = "org.kernelci.kcidb.ready.v1"
 FIRED_AT_ONCE = 100
-"""Most firings of one transaction: three or four writes each."""
+"""Most notifications of one transaction: three or four writes each."""
 VERDICTS_MAX = 20
-"""Most verdicts a watch is told of one object; later ones it is not told."""
+"""Most verdicts of one object that a watch is notified of."""
 
 SUMMARY: Mapping[str, tuple[str, ...]] = {
     "checkouts": (
@@ -66,14 +66,14 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class Notifications:
-    """Tells watches, each once."""
+    """Notifies watches, each once."""
 
     store: Store
     ledger: Ledger
     source: str
 
     def tell(self, findings: Sequence[Finding], now: datetime) -> int:
-        """Tell what is news; gives how many were told."""
+        """Notify of what is new; gives how many notifications were made."""
         told = 0
         for start in range(0, len(findings), FIRED_AT_ONCE):
             some = findings[start : start + FIRED_AT_ONCE]
@@ -83,7 +83,7 @@ class Notifications:
         return told
 
     def _write(self, findings: Sequence[Finding], now: datetime) -> int:
-        """Record and tell, of these, what is still news in the transaction."""
+        """Of these, record and append what is still new in the transaction."""
 
         def work(tx: Tx) -> tuple[int, list[News]]:
             known = tx.load_many("kcidb_fired", [f.key for f in findings])
@@ -112,7 +112,7 @@ class Notifications:
 
 
 def _is_news(finding: Finding, known: Doc | None) -> bool:
-    """A first readiness; or, after that, a verdict the watch was not told of."""
+    """Whether it is a first readiness or, after that, a verdict that was not sent yet."""
     if known is None:
         return finding.is_meant and finding.outcome.is_ready
     told = known.body["told"]

@@ -35,7 +35,7 @@ RETRY = timedelta(seconds=10)
 
 @dataclass(slots=True)
 class ScheduledChecks:
-    """Make and keep them."""
+    """Makes and does scheduled checks."""
 
     store: Store
     archive: Archive
@@ -46,7 +46,7 @@ class ScheduledChecks:
         self.lease = Lease(self.store, "kcidb_due", LEASE)
 
     def make(self, watch_id: str, key: Key, due_at: str) -> None:
-        """Look at an object again then, or sooner if that was agreed before."""
+        """Schedule a check of an object, unless an earlier one is scheduled."""
         self._make([(watch_id, key, due_at)])
 
     def make_above(
@@ -90,7 +90,7 @@ class ScheduledChecks:
         self.store.transact(work)
 
     def keep(self, standing: Sequence[ActiveWatch], catalog: Catalog, now: datetime) -> int:
-        """Look at what is due; gives how many watches were told."""
+        """Do the checks that are due; gives how many watches were notified."""
         by_id = {one.watch.id: one for one in standing}
 
         def keep(doc: Doc) -> int:
@@ -123,7 +123,7 @@ class ScheduledChecks:
         return told
 
     def _end(self, claimed: Doc, again_at: str | None) -> None:
-        """Be done with it, or look again then. One that was made anew meanwhile stays as it is."""
+        """Drop a check or put it off. One that was made anew meanwhile stays as it is."""
 
         def work(tx: Tx) -> None:
             for doc in self.lease.held(tx, [claimed]):
@@ -143,10 +143,10 @@ def _body(watch_id: str, key: Key, due_at: str) -> Body:
 
 
 def _mark(body: Body) -> Body:
-    """What a claim changes: whoever has a check made meanwhile knows that another one is needed."""
+    """What a claim changes: a check that is made meanwhile replaces one that is claimed."""
     return {"is_claimed": True}
 
 
 def _is_to_change(doc: Doc, due_at: str) -> bool:
-    """Whether somebody looks at the object right now, perhaps without what is new; or would look too late."""
+    """Whether the object is being checked right now, perhaps without what is new, or would be checked too late."""
     return bool(doc.body["is_claimed"]) or due_at < doc.body["due_at"]

@@ -74,7 +74,18 @@ class WatchOwner:
         return self.watch.secret
 
     def compose(self, events: Sequence[dict[str, Any]]) -> tuple[str, str]:
-        return compose(self.watch, events)
+        """Subject and text of a mail that tells of these events."""
+        watch, first = self.watch, events[0]
+        what = f"{first['kind']} {first['id']}" if len(events) == 1 else f"{len(events)} objects"
+        lines = [f"Your watch {watch.id} waits for objects that are ready for: {watch.purpose}.", ""]
+        for event in events:
+            verdict = ", ".join(f"{name} {_words(value)}" for name, value in event["verdict"].items())
+            corrected = " (corrected)" if event["op"] == "corrected" else ""
+            timeout = " (by timeout)" if event["by_timeout"] else ""
+            lines.append(_line(f"{event['kind']} {event['id']}: {verdict or 'ready'}{corrected}{timeout}"))
+            lines += [_line(f"    {name}: {_words(value)}") for name, value in event["summary"].items()]
+        lines += ["", "To hear no more of it, end the watch: DELETE /kcidb/watches/" + watch.id, ""]
+        return _line(f"{watch.purpose}: {what}", SUBJECT_CHARS_MAX), "\n".join(lines)
 
     def note(self, tx: Tx, fault: str | None, now: datetime) -> None:
         """The watch says what went wrong last, until a delivery succeeds."""
@@ -96,21 +107,6 @@ def _trouble(before: Body | None, fault: str, now: datetime) -> Body:
     times = 1 if before is None else before["times"] + 1
     rest = min(PAUSES[min(times, len(PAUSES)) - 1], REST_MAX)
     return {"at": stamp(now), "what": fault, "times": times, "until": stamp(now + rest)}
-
-
-def compose(watch: Watch, events: Sequence[dict[str, Any]]) -> tuple[str, str]:
-    """Subject and text of a mail that tells of these events."""
-    first = events[0]
-    what = f"{first['kind']} {first['id']}" if len(events) == 1 else f"{len(events)} objects"
-    lines = [f"Your watch {watch.id} waits for objects that are ready for: {watch.purpose}.", ""]
-    for event in events:
-        verdict = ", ".join(f"{name} {_words(value)}" for name, value in event["verdict"].items())
-        corrected = " (corrected)" if event["op"] == "corrected" else ""
-        timeout = " (by timeout)" if event["by_timeout"] else ""
-        lines.append(_line(f"{event['kind']} {event['id']}: {verdict or 'ready'}{corrected}{timeout}"))
-        lines += [_line(f"    {name}: {_words(value)}") for name, value in event["summary"].items()]
-    lines += ["", "To hear no more of it, end the watch: DELETE /kcidb/watches/" + watch.id, ""]
-    return _line(f"{watch.purpose}: {what}", SUBJECT_CHARS_MAX), "\n".join(lines)
 
 
 def _words(value: Any) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from lib.domain.event.delivery import LEASE, PAUSES, SIGNATURE
 from lib.domain.hub import Hub
-from lib.domain.notify.sender import compose
+from lib.domain.notify.sender import WatchOwner, WatchSender
 from lib.errors import NotFound, Unavailable
 from lib.outbound.memory import MemoryCourier, MemoryPost
 from lib.outbound.open import open_courier, open_post
@@ -358,7 +358,7 @@ def test_a_letter_of_one_names_it(scene):
     verdict = {"valid": None, "builds": {"FAIL": 1, "PASS": 2}}
     event = {"op": "corrected", "kind": "checkouts", "id": "a:c1", "verdict": verdict, "by_timeout": True,
              "summary": {"tree_name": "mainline", "valid": True, "git_commit_tags": ["a", "b"]}}  # fmt: skip
-    subject, text = compose(watch, [event])
+    subject, text = WatchOwner(watch, WatchSender(scene.hub.watches, scene.hub.accounts)).compose([event])
     assert subject == "report: checkouts a:c1"
     assert (
         "checkouts a:c1: valid unknown, builds 1 FAIL 2 PASS (corrected) (by timeout)\n    tree_name: mainline\n"
