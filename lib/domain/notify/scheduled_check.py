@@ -8,7 +8,7 @@ meanwhile stays.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -92,35 +92,38 @@ class ScheduledChecks:
     def keep(self, standing: Sequence[ActiveWatch], catalog: Catalog, now: datetime) -> int:
         """Do the checks that are due; gives how many watches were notified."""
         by_id = {one.watch.id: one for one in standing}
+        return work_off(
+            self.store, "kcidb_due", due(now, READ_MAX), lambda doc: self._keep(doc.key, by_id, catalog, now),
+            pages_max=KEPT_MAX // READ_MAX,
+        )  # fmt: skip
 
-        def keep(doc: Doc) -> int:
-            claimed = self.lease.claim([doc.key], now, _mark)
-            return self._keep(claimed[0], by_id, catalog, now) if claimed else 0
+    def _keep(self, key: str, standing: Mapping[str, ActiveWatch], catalog: Catalog, now: datetime) -> int:
+        told = 0
+        for claimed in self.lease.claim([key], now, _mark):
+            told, again_at = self._check(claimed.body, standing, catalog, now)
+            self._end(claimed, again_at)
+        return told
 
-        return work_off(self.store, "kcidb_due", due(now, READ_MAX), keep, pages_max=KEPT_MAX // READ_MAX)
-
-    def _keep(self, claimed: Doc, standing: dict[str, ActiveWatch], catalog: Catalog, now: datetime) -> int:
-        body = claimed.body
+    def _check(
+        self, body: Body, standing: Mapping[str, ActiveWatch], catalog: Catalog, now: datetime
+    ) -> tuple[int, str | None]:
+        """Evaluate the object of a check; gives how many watches were notified, and when to check again, if at all."""
         one = standing.get(body["watch"])
         if one is None:
-            # Perhaps another process made it just now: then a later run, which knows it, keeps this.
-            is_there = self.store.load("kcidb_watch", body["watch"]) is not None
-            self._end(claimed, stamp(now + RETRY) if is_there else None)
-            return 0
+            # Perhaps another process made the watch just now. Then a later run, which knows it, does the check.
+            is_stored = self.store.load("kcidb_watch", body["watch"]) is not None
+            return 0, stamp(now + RETRY) if is_stored else None
         kin = ArchiveRelatives(self.archive)
         found = kin.load([Key(body["kind"], body["id"], body["version"])])
         if not found or body["kind"] not in one.purpose.needs:
-            self._end(claimed, None)
-            return 0
+            return 0, None
         (report,) = found
-        outcome = evaluate(one.purpose, report, kin, catalog, now)
-        told = 0
+        outcome, told = evaluate(one.purpose, report, kin, catalog, now), 0
         if outcome.is_ready:
             verdict = verdict_of(one.purpose, report, kin, catalog)
             is_meant = one.watch.matches(report, kin)
             told = self.notifications.tell([Finding(one.watch, report, is_meant, outcome, verdict)], now)
-        self._end(claimed, outcome.settles_at)
-        return told
+        return told, outcome.settles_at
 
     def _end(self, claimed: Doc, again_at: str | None) -> None:
         """Drop a check or put it off. One that was made anew meanwhile stays as it is."""

@@ -141,7 +141,7 @@ class CheckWork(Work):
         ScheduledChecks(self.store, self.hub.archive, None).keep([], {}, self.clock())
 
     def fail(self, bad):
-        self.break_method(ScheduledChecks, "_keep", lambda claimed, *more: claimed.key, bad)
+        self.break_method(ScheduledChecks, "_check", lambda body, *more: body["watch"], bad)
 
 
 class Owner:
