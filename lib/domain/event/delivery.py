@@ -13,7 +13,7 @@ import hmac
 import logging
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from lib.clock import Clock, stamp
-from lib.domain.event.due import Lease, due
+from lib.domain.event.due import claim, due, held
 from lib.domain.event.event import News
 from lib.errors import Refusal
 from lib.outbound.port import Courier, Mail, Post
@@ -121,10 +121,6 @@ class Deliveries:
     clock: Clock
     post: Post | None
     courier: Courier | None
-    lease: Lease = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.lease = Lease(self.store, COLLECTION, LEASE)
 
     def run(self, now: datetime) -> int:
         """Send what is due, as long as RUN_FOR allows; gives how many were sent."""
@@ -148,7 +144,7 @@ class Deliveries:
             for keys in _batches(docs, owner):
                 if self.clock() - now >= RUN_FOR:
                     return sent
-                claimed = self.lease.claim(keys, now, lambda body: {"attempts": body["attempts"] + 1})
+                claimed = claim(self.store, COLLECTION, keys, now, LEASE, _mark)
                 try:
                     if claimed:
                         self._send(owner, claimed)
@@ -206,9 +202,9 @@ class Deliveries:
         log.warning("a delivery of %s failed: %s", owner.id, fault)
 
         def work(tx: Tx) -> None:
-            held = self.lease.held(tx, claimed)
+            docs = held(tx, COLLECTION, claimed)
             owner.note(tx, fault, now)
-            for doc in held:
+            for doc in docs:
                 tx.save(COLLECTION, doc.key, _after_failure(doc.body, fault, now))
 
         self.store.transact(work)
@@ -219,6 +215,10 @@ def _batches(docs: Sequence[Doc], owner: Owner) -> Iterator[list[str]]:
     for receiver, some in groupby(docs, lambda doc: _receiver(doc.body, owner)):
         keys = [doc.key for doc in some]
         yield from [keys] if receiver.action == "mail" else ([key] for key in keys)
+
+
+def _mark(body: Body) -> Body:
+    return {"attempts": body["attempts"] + 1}
 
 
 def _receiver(body: Body, owner: Owner) -> Receiver:

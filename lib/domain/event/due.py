@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from lib.clock import stamp
 from lib.errors import BLAMELESS
@@ -89,28 +89,23 @@ def in_parts(entries: Sequence[T], work: Callable[[Sequence[T]], int], name: Cal
     return in_parts(entries[:half], work, name) + in_parts(entries[half:], work, name)
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Claims of documents that are due at their `due_at`, each for the time of a lease."""
+def claim(
+    store: Store, collection: str, keys: Sequence[str], now: datetime, lease: timedelta, mark: Callable[[Body], Body]
+) -> list[Doc]:
+    """Those of the documents whose `due_at` has come, now put off by a lease; `mark` gives what else changes in a body."""
 
-    store: Store
-    collection: str
-    time: timedelta
+    def work(tx: Tx) -> list[Doc]:
+        claimed = []
+        for doc in tx.load_many(collection, keys):
+            if doc is not None and doc.body["due_at"] is not None and doc.body["due_at"] <= stamp(now):
+                body = {**doc.body, **mark(doc.body), "due_at": stamp(now + lease)}
+                claimed.append(Doc(doc.key, tx.save(collection, doc.key, body), body))
+        return claimed
 
-    def claim(self, keys: Sequence[str], now: datetime, mark: Callable[[Body], dict[str, Any]]) -> list[Doc]:
-        """Those of the documents that are still due, now claimed; `mark` gives what else changes in a body."""
+    return store.transact(work)
 
-        def work(tx: Tx) -> list[Doc]:
-            claimed = []
-            for doc in tx.load_many(self.collection, keys):
-                if doc is not None and doc.body["due_at"] is not None and doc.body["due_at"] <= stamp(now):
-                    body = {**doc.body, **mark(doc.body), "due_at": stamp(now + self.time)}
-                    claimed.append(Doc(doc.key, tx.save(self.collection, doc.key, body), body))
-            return claimed
 
-        return self.store.transact(work)
-
-    def held(self, tx: Tx, claimed: Sequence[Doc]) -> list[Doc]:
-        """Those that nothing has changed since they were claimed, in a transaction that has not written yet."""
-        docs = tx.load_many(self.collection, [doc.key for doc in claimed])
-        return [doc for doc, then in zip(docs, claimed, strict=True) if doc is not None and doc.rev == then.rev]
+def held(tx: Tx, collection: str, claimed: Sequence[Doc]) -> list[Doc]:
+    """Those that nothing has changed since they were claimed, in a transaction that has not written yet."""
+    docs = tx.load_many(collection, [doc.key for doc in claimed])
+    return [doc for doc, then in zip(docs, claimed, strict=True) if doc is not None and doc.rev == then.rev]

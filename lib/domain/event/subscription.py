@@ -123,14 +123,9 @@ class Subscriptions:
                 created_at=stamp(now), last_poll_at=None, position=position, offered=None, ticket=0,
                 received_at=stamp(now), filters=dict(filters),
             )  # fmt: skip
-            if counter is None:
-                tx.create("counter", _COUNTER, {"value": id})
-            else:
-                tx.save("counter", _COUNTER, {"value": id})
-            if claim is not None and holder is None:
-                tx.create("unique", claim, {"id": id})
-            elif claim is not None:
-                tx.save("unique", claim, {"id": id})
+            (tx.create if counter is None else tx.save)("counter", _COUNTER, {"value": id})
+            if claim is not None:
+                (tx.create if holder is None else tx.save)("unique", claim, {"id": id})
             tx.create("subscription", str(id), _to_body(made))
             return made
 

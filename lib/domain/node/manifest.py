@@ -213,10 +213,7 @@ class Manifests:
                 return True, [News(NODE_CHANNEL, event_id, None, root_id)]
             changes = _read_part(tx, _part_key(id, done))
             for key, body, is_new in changes:
-                if is_new:
-                    tx.create("node", key, body)
-                else:
-                    tx.save("node", key, body)
+                (tx.create if is_new else tx.save)("node", key, body)
             tx.save("manifest", root_id, {**head.body, "done": done + 1})
             return False, []
 

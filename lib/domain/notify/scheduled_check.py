@@ -9,11 +9,11 @@ meanwhile stays.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lib.clock import stamp
-from lib.domain.event.due import Lease, due, work_off
+from lib.domain.event.due import claim, due, held, work_off
 from lib.domain.notify.notification import Finding, Notifications
 from lib.domain.notify.watch import ActiveWatch, fired_key
 from lib.domain.readiness.purpose import Catalog, looks_below, settle_of
@@ -40,10 +40,6 @@ class ScheduledChecks:
     store: Store
     archive: Archive
     notifications: Notifications
-    lease: Lease = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.lease = Lease(self.store, "kcidb_due", LEASE)
 
     def make(self, watch_id: str, key: Key, due_at: str) -> None:
         """Schedule a check of an object, unless an earlier one is scheduled."""
@@ -82,10 +78,8 @@ class ScheduledChecks:
         def work(tx: Tx) -> None:
             docs = tx.load_many("kcidb_due", keys)
             for key, (watch_id, object, due_at), doc in zip(keys, entries, docs, strict=True):
-                if doc is None:
-                    tx.create("kcidb_due", key, _body(watch_id, object, due_at))
-                elif _is_to_change(doc, due_at):
-                    tx.save("kcidb_due", key, _body(watch_id, object, due_at))
+                if doc is None or _is_to_change(doc, due_at):
+                    (tx.create if doc is None else tx.save)("kcidb_due", key, _body(watch_id, object, due_at))
 
         self.store.transact(work)
 
@@ -99,7 +93,7 @@ class ScheduledChecks:
 
     def _keep(self, key: str, standing: Mapping[str, ActiveWatch], catalog: Catalog, now: datetime) -> int:
         told = 0
-        for claimed in self.lease.claim([key], now, _mark):
+        for claimed in claim(self.store, "kcidb_due", [key], now, LEASE, _mark):
             told, again_at = self._check(claimed.body, standing, catalog, now)
             self._end(claimed, again_at)
         return told
@@ -129,7 +123,7 @@ class ScheduledChecks:
         """Drop a check or put it off. One that was made anew meanwhile stays as it is."""
 
         def work(tx: Tx) -> None:
-            for doc in self.lease.held(tx, [claimed]):
+            for doc in held(tx, "kcidb_due", [claimed]):
                 if again_at is None:
                     tx.drop("kcidb_due", doc.key)
                 else:

@@ -2,7 +2,7 @@
 
 A popped item is leased, not removed: it goes only once the response that holds it was handed over, and comes back when
 the lease runs out before that. So an abandoned pop loses nothing. The pop finds and leases in one transaction, which
-takes no `Lease` of entries that were found before it.
+needs no `claim` of entries that were found before it.
 """
 
 from __future__ import annotations

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import timedelta
 
 import pytest
 
 from lib.domain.event.backlog import Backlog, task
 from lib.domain.event.delivery import COLLECTION, Deliveries, Receiver, deliver
-from lib.domain.event.due import Lease, due, in_parts, pages
+from lib.domain.event.due import claim, due, held, in_parts, pages
 from lib.domain.event.event import News, body_of
 from lib.domain.ingest.intake import Intake
 from lib.domain.node.manifest import Manifests
@@ -292,13 +293,15 @@ def test_pages_end_with_the_scan_or_at_the_limit(store, clock, entries):
 
 
 def test_a_claim_holds_until_its_lease_ends_or_the_entry_changes(store, clock, entries):
-    lease, now = Lease(store, "kcidb_due", clock.advance(minutes=5) - clock.advance(minutes=-5)), clock()
-    (claimed,) = lease.claim(["k1", "gone"], now, lambda body: {"n": body["n"] + 10})
-    assert claimed.body["n"] == 11 and lease.claim(["k1"], now, lambda body: {}) == []
-    assert [d.key for d in store.transact(lambda tx: lease.held(tx, [claimed]))] == ["k1"]
-    later = clock.advance(minutes=5)
-    assert len(lease.claim(["k1"], later, lambda body: {})) == 1
-    assert store.transact(lambda tx: lease.held(tx, [claimed])) == []
+    def ours(*keys):
+        return claim(store, "kcidb_due", keys, clock(), timedelta(minutes=5), lambda body: {"n": body["n"] + 10})
+
+    (claimed,) = ours("k1", "gone")
+    assert claimed.body["n"] == 11 and ours("k1") == []
+    assert [doc.key for doc in store.transact(lambda tx: held(tx, "kcidb_due", [claimed]))] == ["k1"]
+    clock.advance(minutes=5)
+    assert len(ours("k1")) == 1
+    assert store.transact(lambda tx: held(tx, "kcidb_due", [claimed])) == []
 
 
 def test_entries_are_done_together_and_apart_where_that_fails(caplog):
