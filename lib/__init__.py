@@ -22,7 +22,7 @@ below it:
         account/    who a caller is, how that is proven, what it allows
         readiness/  purposes, and what an object lacks for one
         dashboard/  what the dashboard's API reads of merged objects
-        event/      the log and what follows it: outbox, subscriptions, retention
+        event/      the log and what follows it: outbox, subscriptions, deliveries, retention
         service/    key-value pairs, telemetry, lists
         node/       the node: record, state machine, tree, rights, verbs
         ingest/     submissions → merged objects

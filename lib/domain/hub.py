@@ -16,6 +16,7 @@ from lib.domain.account.submitter import Submitters
 from lib.domain.bridge.projector import Projector
 from lib.domain.bridge.view_search import Views
 from lib.domain.dashboard.reader import ADVICE, DashboardReader
+from lib.domain.event.delivery import Deliveries
 from lib.domain.event.event import MERGED_CHANNEL, READY_CHANNEL
 from lib.domain.event.journal import Journal
 from lib.domain.event.ledger import Ledger
@@ -28,9 +29,9 @@ from lib.domain.ingest.sent import Sent
 from lib.domain.node.catalog import Catalog
 from lib.domain.node.clockwork import Clockwork
 from lib.domain.node.manifest import Manifests
-from lib.domain.notify.delivery import Deliveries
 from lib.domain.notify.follower import ReadinessFollower
 from lib.domain.notify.notification import Notifications
+from lib.domain.notify.sender import WatchSender
 from lib.domain.notify.watch import Watches
 from lib.domain.query.budget import Budget
 from lib.domain.query.search import Searcher
@@ -94,10 +95,11 @@ class Hub:
         self.store, self.bus, self.policy, self.clock = store, bus, policy, clock
         search = Searcher(store, policy.query_docs_max)
         is_noting = bus.carries and store.start_sending()
-        ledger = Ledger(store, bus, lambda news: self.relay.take(news), is_noting)
+        self.relay = Relay(store, bus, is_noting)
+        ledger = Ledger(store, bus, self.relay.take, is_noting)
         self.manifests = Manifests(store, ledger, ids, clock)
-        self.clockwork = Clockwork(store, ledger, ids, clock, policy.source, self.manifests.holds)
-        self.relay = Relay(store, bus, self.clockwork.settle, is_noting)
+        self.clockwork = Clockwork(store, ledger, ids, clock, policy.source, self.manifests)
+        self.relay.settle = self.clockwork.settle
         self.nodes = Catalog(store, ledger, self.manifests, search, ids, policy.source)
         self.projector = Projector(store, ledger, ids, policy.origin, policy.source)
         self.journal = Journal(store, ledger, search, ids, policy.source)
@@ -120,7 +122,7 @@ class Hub:
         self.inspector = Inspector(store, self.archive, self.purposes, policy.query_docs_max)
         notifications = Notifications(store, ledger, policy.source)
         follower = ReadinessFollower(store, self.archive, self.watches, self.purposes, notifications)
-        deliveries = Deliveries(store, self.watches, self.accounts, clock, post, courier)
+        deliveries = Deliveries(store, [WatchSender(self.watches, self.accounts)], clock, post, courier)
         self.readiness_follower = BackgroundLoop(follower.run, MERGED_CHANNEL, bus, clock)
         self.deliveries = BackgroundLoop(deliveries.run, READY_CHANNEL, bus, clock)
         self.telemetry = Telemetry(store, Searcher(store, EVENTS_READ_MAX), ids)

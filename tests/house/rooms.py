@@ -68,7 +68,7 @@ DOMAIN = (
     _domain("account", "who a caller is, how that is proven, what it allows", "query"),
     _domain("readiness", "purposes, and what an object lacks for one", "query", "report"),
     _domain("dashboard", "what the dashboard's API reads of merged objects", "query", "report"),
-    _domain("event", "the log and what follows it: outbox, subscriptions, retention", "account", "query"),
+    _domain("event", "the log and what follows it: outbox, subscriptions, deliveries, retention", "account", "query"),
     _domain("service", "key-value pairs, telemetry, lists", "account", "event", "query"),
     _domain("node", "the node: record, state machine, tree, rights, verbs", "account", "event", "query"),
     _domain("ingest", "submissions → merged objects", "account", "event", "query", "report"),

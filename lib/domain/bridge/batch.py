@@ -11,6 +11,7 @@ from datetime import datetime
 
 from lib.domain.bridge.projection import TEST_KINDS, UNFINISHED, FinishTimes, Projected, project_node
 from lib.domain.node.node import Node, from_body
+from lib.domain.query.source import pages
 from lib.domain.report.loader import load_reports
 from lib.domain.report.report import Key
 from lib.store.port import IN_VALUES_MAX, Doc, Scan, Store, Where
@@ -119,12 +120,7 @@ def _has_pending(store: Store, checkout: Node, kinds: tuple[str, ...]) -> bool:
 def _finished(store: Store, checkout: Node, kind: str, most: int) -> Iterator[datetime]:
     """When the nodes of a kind below a checkout were done, the first ones that were received."""
     where = (Where("ancestors", "contains", checkout.id), Where("kind", "==", kind))
-    after: str | None = None
-    for _ in range(0, most, PAGE_DOCS):
-        page = store.find("node", Scan(where, "received_at", PAGE_DOCS, after))
-        for doc in page.docs:
+    for docs in pages(store, "node", Scan(where, "received_at", PAGE_DOCS), most // PAGE_DOCS):
+        for doc in docs:
             node = from_body(doc.body, doc.rev)
             yield node.finished_at or node.updated
-        after = page.next
-        if after is None:
-            return

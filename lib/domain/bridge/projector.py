@@ -10,7 +10,7 @@ the tests below are put into the backlog in the same transaction.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -19,7 +19,9 @@ from lib.domain.bridge.batch import Batch, read_batch
 from lib.domain.bridge.write import Overtaken, ProjectedChange, compare, fold, news_of, write
 from lib.domain.event.backlog import PAGE_NODES, Backlog, task
 from lib.domain.event.event import NODE_CHANNEL, News
+from lib.domain.event.follower import Follower
 from lib.domain.event.ledger import Ledger
+from lib.domain.query.source import pages
 from lib.errors import BLAMELESS, FAULTS, Exists
 from lib.ids import Ids, is_node_id
 from lib.store.port import Doc, Event, Scan, Store, Tx
@@ -33,7 +35,7 @@ beside the requests, and a tenth of that second must do."""
 BATCH_NODES = 40
 TRIES_MAX = 4
 """How often a batch is read anew because nodes of it change. What changes all the time has further events to come."""
-CURSOR = "projection"
+POSITION = "projection"
 
 
 class NodeChanges(NamedTuple):
@@ -53,67 +55,46 @@ class Projector:
     ids: Ids
     origin: str
     source: str
+    log: Follower = field(init=False)
     backlog: Backlog = field(init=False)
 
     def __post_init__(self) -> None:
-        self.backlog = Backlog(self.store, lambda docs, now, is_last: self.tell(docs, now, touches=is_last))
+        self.log = Follower(self.store, NODE_CHANNEL, "counter", POSITION, "value")
+        self.backlog = Backlog(self.store, self.tell)
 
     def run(self, now: datetime) -> int:
         """Project what changed since the last run; gives how many reports changed."""
         changed, most = 0, RUN_NEAR if self.store.is_near else RUN_FAR
         for _ in range(0, most, EVENTS_READ_MAX):
-            position = self._position(now)
-            events = self.store.read(NODE_CHANNEL, position, EVENTS_READ_MAX)
+            place = self.log.load()
+            if place is None:
+                self._start(now)
+                continue
+            events = self.log.read(place, EVENTS_READ_MAX)
             if not events:
                 break
             changed += self._follow(events, now)
-            self._advance(events[-1].seq)
+            self.log.advance(place, events[-1].seq)
         return changed + self.backlog.work(now, most)
 
     def contribute(self, scratch: Store) -> int:
         """Put what all nodes tell into a store that holds what submissions do (`rebuild`); gives how many nodes."""
         count = 0
-        for docs in self._pages():
+        for docs in pages(self.store, "node", Scan((), "received_at", PAGE_NODES)):
             count += len(docs)
             for start in range(0, len(docs), BATCH_NODES):
                 fold(scratch, read_batch(self.store, docs[start : start + BATCH_NODES], self.origin))
         return count
 
-    def _pages(self) -> Iterator[list[Doc]]:
-        after: str | None = None
-        while True:
-            page = self.store.find("node", Scan((), "received_at", PAGE_NODES, after))
-            yield page.docs
-            after = page.next
-            if after is None:
-                return
-
-    def _position(self, now: datetime) -> int:
-        """Where the cursor stands. The first time of all it is set to the end of the log, and the nodes that are there
-        already go into the backlog."""
-        doc = self.store.load("counter", CURSOR)
-        if doc is not None:
-            return int(doc.body["value"])
+    def _start(self, now: datetime) -> None:
+        """The first time of all, follow the log from its end; the nodes that are stored already go into the backlog."""
         last = self.store.last(NODE_CHANNEL)
         has_nodes = bool(self.store.find("node", Scan((), "received_at", 1)).docs)
         key = self.ids.event()
 
-        def work(tx: Tx) -> int:
-            stored = tx.load("counter", CURSOR)
-            if stored is not None:
-                return int(stored.body["value"])
-            tx.create("counter", CURSOR, {"value": last})
-            if has_nodes:
-                tx.create("backlog", key, task(now, all=True))
-            return last
-
-        return self.store.transact(work)
-
-    def _advance(self, position: int) -> None:
         def work(tx: Tx) -> None:
-            stored = tx.load("counter", CURSOR)
-            if stored is not None and stored.body["value"] < position:
-                tx.save("counter", CURSOR, {"value": position})
+            if self.log.start(tx, last) and has_nodes:
+                tx.create("backlog", key, task(now, all=True))
 
         self.store.transact(work)
 
@@ -134,7 +115,7 @@ class Projector:
         for id, key in trees.items():
             self._put(key, id, now)
         heard = NodeChanges(frozenset(created), frozenset(trees))
-        return self.tell(self.store.load_many("node", list(told)), now, heard)
+        return self.tell(self.store.load_many("node", list(told)), now, heard=heard)
 
     def _put(self, key: str, root: str, now: datetime) -> None:
         """Put the nodes below one into the backlog, once for each event."""
@@ -146,7 +127,7 @@ class Projector:
         self.store.transact(work)
 
     def tell(
-        self, docs: Sequence[Doc | None], now: datetime, heard: NodeChanges | None = None, touches: bool = True
+        self, docs: Sequence[Doc | None], now: datetime, touches: bool = True, heard: NodeChanges | None = None
     ) -> int:
         """Project nodes and, with `touches`, others that change with them; gives how many reports changed. Who goes
         through all nodes heard nothing: what is below them is not followed."""

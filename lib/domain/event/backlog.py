@@ -1,7 +1,8 @@
 """The backlog: nodes to be projected for which the log has no event, or not one for each (`projector`).
 
-A task names some nodes, or all nodes below one, or all there are. It is worked off page by page, and each is noted:
-a crash, or the end of a run, loses no more than one. Worked off twice, or by two at once, nothing changes.
+A task names some nodes, or all nodes below one, or all there are. It is worked off page by page, and each page is
+noted: a crash, or the end of a run, loses no more than one. A task has no lease: two processes at once repeat work and
+change nothing by it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from lib.clock import stamp
+from lib.domain.event.due import work_off
 from lib.store.port import Body, Doc, Scan, Store, Tx, Where
 
 TASKS_READ_MAX = 50
@@ -41,20 +43,20 @@ class Backlog:
 
     def work(self, now: datetime, most: int) -> int:
         """Work off tasks, about `most` nodes of them; gives how many reports changed."""
-        changed = 0
-        for doc in self.store.find("backlog", Scan((), "at", TASKS_READ_MAX)).docs:
-            body: Body | None = doc.body
-            if self._is_held(doc.body):
-                continue
-            while body is not None and most > 0:
+        left = most
+
+        def one(doc: Doc) -> int:
+            nonlocal left
+            changed, body = 0, None if left <= 0 or self._is_held(doc.body) else doc.body
+            while body is not None and left > 0:
                 page = self._page(body)
                 changed += self.tell(page.docs, now, page.rest is None)
-                most -= PAGE_NODES
+                left -= PAGE_NODES
                 self._note(doc, body, page.rest)
                 body = page.rest
-            if most <= 0:
-                break
-        return changed
+            return changed
+
+        return work_off(self.store, "backlog", Scan((), "at", TASKS_READ_MAX), one, pages_max=1)
 
     def _is_held(self, body: Body) -> bool:
         """Whether nodes of a task are accepted and not stored yet (`manifest`)."""

@@ -48,9 +48,7 @@ class Journal:
         attributes: Mapping[str, Any] = {},
     ) -> None:
         """Append an event to a channel; its owner is the caller. Raises Forbidden for a channel of the hub's own."""
-        check_channel(channel)
-        _refuse_reserved(channel)
-        _check_attributes(attributes)
+        _check(channel, attributes)
         body = rules.body_of(
             data,
             owner=actor.username,
@@ -75,9 +73,7 @@ class Journal:
     ) -> bool:
         """Append an event from elsewhere, once; whether it is new. `source` and `id` tell it from all others; here it
         has an id of its own made of both."""
-        check_channel(channel)
-        _refuse_reserved(channel)
-        _check_attributes(attributes)
+        _check(channel, attributes)
         key = derived(source, id)
         body = rules.body_of(data, owner=owner, source=source, type=type, attributes=attributes)
         seen = {"expires_at": stamp(now + RECEIVED_KEPT)}
@@ -127,17 +123,21 @@ class Journal:
         return {d.key: d for d in found if d is not None}
 
 
-def _check_attributes(attributes: Mapping[str, Any]) -> None:
-    if len(attributes) > ATTRIBUTES_MAX:
-        raise Invalid("attributes", f"at most {ATTRIBUTES_MAX}")
-
-
-def _refuse_reserved(channel: str) -> None:
+def _check(channel: str, attributes: Mapping[str, Any]) -> None:
+    """Refuse what no client may publish."""
+    check_channel(channel)
     if channel in rules.RESERVED:
         raise Forbidden(f"only the hub itself tells on the channel {channel}")
+    check_attributes(attributes)
 
 
 def check_channel(channel: str) -> None:
     """Refuse a channel name no backend could carry."""
     if not 1 <= len(channel) <= CHANNEL_CHARS_MAX:
         raise Invalid("channel", f"a channel name has 1 to {CHANNEL_CHARS_MAX} characters")
+
+
+def check_attributes(attributes: Mapping[str, Any]) -> None:
+    """Refuse more attributes than an event may have."""
+    if len(attributes) > ATTRIBUTES_MAX:
+        raise Invalid("attributes", f"at most {ATTRIBUTES_MAX}")

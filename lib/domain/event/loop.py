@@ -1,5 +1,5 @@
-"""A patrol: work that follows a channel of the log, done by a thread at home, and by the sweep where no thread outlives
-a request."""
+"""Background loops: work that waits for a channel of the log, done by a thread at home, and by the sweep where no
+thread outlives a request."""
 
 from __future__ import annotations
 
@@ -54,4 +54,4 @@ class BackgroundLoop:
             self.run(self.clock())
         except Exception:
             # The thread must outlive any fault; what was not done is done by its next run.
-            log.exception("the patrol of %s failed", self.channel)
+            log.exception("the background loop of %s failed", self.channel)

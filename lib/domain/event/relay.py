@@ -4,6 +4,8 @@ Where the log notes by itself what was sent (`Store.start_sending`), the outbox 
 
 At home a pump thread calls `drain` whenever there is something; where no thread outlives a request, the request drains
 inline. Whatever a crash leaves behind, `repair` (part of the sweep) finds in the outbox and does again.
+
+The relay is no `Follower`: entries are done in any order, and each is dropped when it is done, so there is no position.
 """
 
 from __future__ import annotations
@@ -14,13 +16,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from lib.clock import stamp
+from lib.domain.event.due import due, in_parts
 from lib.domain.event.event import News, message
+from lib.domain.query.source import pages
 from lib.errors import Unavailable
 from lib.messaging.port import Bus
-from lib.store.port import Event, Scan, Store, Tx, Where
+from lib.store.port import Doc, Event, Store, Tx
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +33,6 @@ GRACE = timedelta(seconds=5)
 """Younger entries are still in the hands of the process that wrote them."""
 
 
-class _Entry(NamedTuple):
-    key: str
-    settle: str | None
-
-
 @dataclass(slots=True)
 class Relay:
     """Publishes what was committed, at least once, in the order of the log. `is_noting`: the log notes what was
@@ -43,15 +40,17 @@ class Relay:
 
     store: Store
     bus: Bus
-    settle: Callable[[Sequence[str]], None]
     is_noting: bool = False
     inline: bool = True
-    _waiting: deque[_Entry] = field(default_factory=deque)
+    settle: Callable[[Sequence[str]], None] = field(init=False)
+    """Settles the relatives of nodes. Given last of all: what settles writes to the ledger, which hands over to `take`.
+    """
+    _waiting: deque[News] = field(default_factory=deque)
     _ready: threading.Event = field(default_factory=threading.Event)
 
     def take(self, news: Sequence[News]) -> None:
         """Remember what was just committed; carry it out now if nothing else will."""
-        self._waiting.extend(_Entry(n.key, n.settle) for n in news)
+        self._waiting.extend(news)
         if self.inline:
             self._drain_safely()
         else:
@@ -81,7 +80,7 @@ class Relay:
             except Unavailable as error:
                 log.warning("log: events stay for the sweep to send: %s", error)
         while self._waiting:
-            batch: list[_Entry] = []
+            batch: list[News] = []
             while self._waiting and len(batch) < BATCH_MAX:
                 batch.append(self._waiting.popleft())
             try:
@@ -93,14 +92,10 @@ class Relay:
         """Carry out what a crash left in the log or the outbox; gives the number of entries done. A lone process that
         starts has no others to give a grace to."""
         before = now - grace
-        scan = Scan((Where("at", "<=", stamp(before)),), "at", BATCH_MAX)
-        done = 0
-        while done < REPAIR_MAX:
-            docs = self.store.find("outbox", scan).docs
-            if not docs:
-                break
-            self._carry([_Entry(d.key, d.body["settle"]) for d in docs])
-            done += len(docs)
+        done = sum(
+            in_parts([_news_of(doc) for doc in docs], self._carry, lambda news: f"outbox entry {news.key}")
+            for docs in pages(self.store, "outbox", due(before, BATCH_MAX, "at"), REPAIR_MAX // BATCH_MAX)
+        )
         # Last, for it needs the bus, and settling does not.
         return done + self.store.repair(before, self._publish if self.is_noting else None)
 
@@ -118,7 +113,7 @@ class Relay:
     def _publish(self, events: Sequence[Event]) -> None:
         self.bus.publish([message(e) for e in events])
 
-    def _carry(self, batch: Sequence[_Entry]) -> None:
+    def _carry(self, batch: Sequence[News]) -> int:
         if not self.is_noting:
             docs = [d for d in self.store.load_many("event", [e.key for e in batch]) if d is not None]
             events = [Event(d.body["seq"], d.body["channel"], d.body["at"], d.key, d.body) for d in docs]
@@ -130,3 +125,8 @@ class Relay:
                 tx.drop("outbox", entry.key)
 
         self.store.transact(forget)
+        return len(batch)
+
+
+def _news_of(entry: Doc) -> News:
+    return News(entry.body["channel"], entry.key, None, entry.body["settle"])

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from lib.clock import stamp
-from lib.store.collection import Ttl
+from lib.domain.event.due import due
 from lib.store.indexes import COLLECTIONS
-from lib.store.port import WRITES_MAX, Scan, Store, Tx, Where
+from lib.store.port import WRITES_MAX, Scan, Store, Tx
 
 BATCHES_MAX = 20
 """Batches one run drops of each collection; the next run goes on."""
@@ -24,20 +23,25 @@ class Retention:
         """Drop what is past its time, unless the store does it by itself; gives how many documents went."""
         if self.store.is_expiring:
             return 0
-        return sum(self._apply(c.name, c.ttl, now) for c in COLLECTIONS.values() if c.ttl is not None)
+        return sum(
+            drop_found(self.store, c.name, due(now - c.ttl.age, WRITES_MAX, c.ttl.field), BATCHES_MAX)
+            for c in COLLECTIONS.values()
+            if c.ttl is not None
+        )
 
-    def _apply(self, collection: str, ttl: Ttl, now: datetime) -> int:
-        past = (Where(ttl.field, "<=", stamp(now - ttl.age)),)
-        dropped = 0
-        for _ in range(BATCHES_MAX):
-            keys = [d.key for d in self.store.find(collection, Scan(past, ttl.field, WRITES_MAX)).docs]
-            if not keys:
-                break
 
-            def work(tx: Tx, keys: list[str] = keys) -> None:
-                for key in keys:
-                    tx.drop(collection, key)
+def drop_found(store: Store, collection: str, scan: Scan, most: int) -> int:
+    """Drop what a scan finds, each page in a transaction, at most so many pages; gives how many documents went."""
+    dropped = 0
+    for _ in range(most):
+        keys = [doc.key for doc in store.find(collection, scan).docs]
+        if not keys:
+            break
 
-            self.store.transact(work)
-            dropped += len(keys)
-        return dropped
+        def work(tx: Tx, keys: list[str] = keys) -> None:
+            for key in keys:
+                tx.drop(collection, key)
+
+        store.transact(work)
+        dropped += len(keys)
+    return dropped

@@ -2,6 +2,9 @@
 
 Each poll takes a ticket. An event counts as delivered only to the latest ticket whose response was handed over whole;
 listening again acknowledges it. So a poll that a client abandoned loses nothing, and the next one is never in its way.
+
+A subscription is no `Follower`: its position advances when a client acknowledges, not when work is done, and the ticket
+rather than the revision decides which of two polls may advance it.
 """
 
 from __future__ import annotations
@@ -122,14 +125,9 @@ class Subscriptions:
                 created_at=stamp(now), last_poll_at=None, position=position, offered=None, ticket=0,
                 received_at=stamp(now), filters=dict(filters),
             )  # fmt: skip
-            if counter is None:
-                tx.create("counter", _COUNTER, {"value": id})
-            else:
-                tx.save("counter", _COUNTER, {"value": id})
-            if claim is not None and holder is None:
-                tx.create("unique", claim, {"id": id})
-            elif claim is not None:
-                tx.save("unique", claim, {"id": id})
+            (tx.create if counter is None else tx.save)("counter", _COUNTER, {"value": id})
+            if claim is not None:
+                (tx.create if holder is None else tx.save)("unique", claim, {"id": id})
             tx.create("subscription", str(id), _to_body(made))
             return made
 

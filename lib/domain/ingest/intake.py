@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from lib.clock import stamp
 from lib.domain.account.access import Actor, may_submit
+from lib.domain.event.due import due, work_off
 from lib.domain.event.event import News
 from lib.domain.event.ledger import Ledger
 from lib.domain.ingest import submission as rules
@@ -25,7 +26,7 @@ from lib.domain.ingest.submission import FAILED, MERGED, PARTS, PENDING, SUBMISS
 from lib.domain.report.loader import load_reports
 from lib.domain.report.order import is_same
 from lib.domain.report.report import Fields, Key, absorb
-from lib.errors import Forbidden, Malformed, TooLarge, Unavailable
+from lib.errors import Forbidden, Malformed, TooLarge
 from lib.store.port import Body, Scan, Store, Tx, Where
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,6 @@ GRACE = timedelta(seconds=60)
 """Younger pending submissions are still in the hands of the request that brought them."""
 SWEEP_MAX = 50
 """Pending submissions that one sweep goes on with; it ends behind the page that makes them so many."""
-SWEEP_PAGES_MAX = 20
 ERRORS_KEPT = 100
 _NO_ORIGIN = "_"
 """The origin of objects that upgrades make (kcidb.md 1.5): anybody's."""
@@ -206,25 +206,11 @@ class Intake:
     def sweep(self, now: datetime, grace: timedelta = GRACE) -> int:
         """Go on with what killed requests left pending; gives how many submissions. What goes wrong with one
         is raised when all had their turn."""
-        where = (Where("state", "==", PENDING), Where("received_at", "<=", stamp(now - grace)))
-        scan, done, failed = Scan(where, "received_at", SWEEP_MAX), 0, None
-        for _ in range(SWEEP_PAGES_MAX):
-            page = self.store.find(SUBMISSIONS, scan)
-            for doc in page.docs:
-                try:
-                    self.resume(doc.key, now)
-                    done += 1
-                except Unavailable:
-                    raise
-                except Exception as error:  # no hindrance to the others
-                    failed = failed or error
-            if page.next is None or done >= SWEEP_MAX:
-                break
-            # On behind these: what cannot be merged stays pending, and is in nobody's way.
-            scan = replace(scan, after=page.next)
-        if failed is not None:
-            raise failed
-        return done
+        scan = due(now - grace, SWEEP_MAX, "received_at", Where("state", "==", PENDING))
+        return work_off(
+            self.store, SUBMISSIONS, scan, lambda doc: self.resume(doc.key, now) is not None,
+            most=SWEEP_MAX, is_strict=True,
+        )  # fmt: skip
 
     def _merge_whole(
         self, record: Submission, sent: Sent, text: Mapping[str, Any], now: datetime

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from lib.clock import Clock, stamp
 from lib.domain.event.event import News
 from lib.domain.event.ledger import Ledger
 from lib.domain.node import node as rules
+from lib.domain.node.manifest import Manifests
 from lib.domain.node.news import node_news
 from lib.domain.node.node import Node, from_body, to_body
+from lib.domain.query.source import pages
 from lib.errors import Refusal, Unavailable
 from lib.ids import Ids
 from lib.store.port import Scan, Store, Tx, Where
@@ -40,8 +42,7 @@ class Clockwork:
     ids: Ids
     clock: Clock
     source: str
-    holds: Callable[[Tx, str], bool]
-    """Whether nodes below one are accepted and not stored yet."""
+    manifests: Manifests
 
     def settle(self, node_ids: Sequence[str]) -> None:
         """Close what may close now that these nodes are done or closing: the nearest closing one of each line.
@@ -66,15 +67,11 @@ class Clockwork:
     def sweep(self, now: datetime) -> int:
         """Move every node whose time has come, deepest first; gives how many moved."""
         moved = 0
-        scan = Scan((Where("due_at", "<", stamp(now)),), "due_at", BATCH_MAX)
-        while moved < SWEEP_NODES_MAX:
-            page = self.store.find("node", scan)
-            for doc in sorted(page.docs, key=lambda d: -len(d.body["ancestors"])):
+        for docs in pages(self.store, "node", Scan((Where("due_at", "<", stamp(now)),), "due_at", BATCH_MAX)):
+            for doc in sorted(docs, key=lambda d: -len(d.body["ancestors"])):
                 moved += self._move_if_stored(doc.key, rules.tick, now)
-            if page.next is None:
+            if moved >= SWEEP_NODES_MAX:
                 break
-            # On behind these: one that cannot be moved stays due, and is in nobody's way.
-            scan = replace(scan, after=page.next)
         return moved
 
     def _move_if_stored(self, id: str, move: Move, now: datetime) -> bool:
@@ -109,7 +106,7 @@ class Clockwork:
         if node.state not in ("available", "closing"):
             return False
         where = (Where("ancestors", "contains", node.id), Where("pending", "==", True))
-        return bool(tx.find("node", Scan(where, "received_at", 1)).docs) or self.holds(tx, node.id)
+        return bool(tx.find("node", Scan(where, "received_at", 1)).docs) or self.manifests.holds(tx, node.id)
 
 
 def _parents_once(nodes: Sequence[Node]) -> set[tuple[str, ...]]:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import orjson
 
 from lib.clock import Clock, stamp
+from lib.domain.event.due import due, work_off
 from lib.domain.event.event import NODE_CHANNEL, News
 from lib.domain.event.ledger import Ledger, Once, refuse_repetition
 from lib.domain.node.node import HIERARCHY_NODES_MAX
@@ -114,26 +115,24 @@ class Manifests:
             return planned.docs
         raise Conflict(f"node {root_id} is changed by others all the time")
 
-    def finish(self, root_id: str) -> None:
-        """Take all steps that are left of the manifest of this root, if there is one."""
+    def finish(self, root_id: str) -> bool:
+        """Take all steps that are left of the manifest of this root; whether there is one."""
         head = self.store.load("manifest", root_id) if self.is_needed else None
         if head is None:
-            return
+            return False
         id, count = head.body["id"], head.body["parts"]
         for _ in range(STEPS_MAX):
             if self._step(root_id, id):
                 break
         self._drop_parts(id, count)
+        return True
 
     def sweep(self, now: datetime) -> int:
         """Finish what crashed processes left; gives how many manifests."""
         if not self.is_needed:
             return 0
-        scan = Scan((Where("at", "<=", stamp(now - GRACE)),), "at", SWEPT_MAX)
-        heads = self.store.find("manifest", scan).docs
-        for head in heads:
-            self.finish(head.key)
-        return len(heads)
+        scan = due(now - GRACE, SWEPT_MAX, "at")
+        return work_off(self.store, "manifest", scan, lambda head: self.finish(head.key), most=SWEPT_MAX)
 
     def holds(self, tx: Tx, id: str) -> bool:
         """Whether nodes below this one are accepted and not stored yet."""
@@ -214,10 +213,7 @@ class Manifests:
                 return True, [News(NODE_CHANNEL, event_id, None, root_id)]
             changes = _read_part(tx, _part_key(id, done))
             for key, body, is_new in changes:
-                if is_new:
-                    tx.create("node", key, body)
-                else:
-                    tx.save("node", key, body)
+                (tx.create if is_new else tx.save)("node", key, body)
             tx.save("manifest", root_id, {**head.body, "done": done + 1})
             return False, []
 

@@ -16,11 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from lib.domain.event.event import MERGED_CHANNEL
 from lib.domain.notify.notification import Finding, Notifications
 from lib.domain.notify.reach import DESCENDANTS, Reach, reach_of
 from lib.domain.notify.scheduled_check import ScheduledChecks
-from lib.domain.notify.watch import CURSOR, ActiveWatch, Watches
+from lib.domain.notify.watch import ActiveWatch, Watches
 from lib.domain.readiness.catalog import PurposeCatalog
 from lib.domain.readiness.purpose import Catalog, is_judging, looks_below
 from lib.domain.readiness.readiness import Readiness, Report, evaluate, verdict_of
@@ -30,7 +29,7 @@ from lib.domain.report.link import CHILDREN
 from lib.domain.report.report import COLLECTION, KINDS, Key
 from lib.errors import BLAMELESS, FAULTS
 from lib.store.collection import cut
-from lib.store.port import Doc, Event, Scan, Store, Tx, Where
+from lib.store.port import Event, Scan, Store, Where
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +64,7 @@ class ChildPage(NamedTuple):
 
 @dataclass(slots=True)
 class ReadinessFollower:
-    """Goes his round: `run`."""
+    """Evaluates what changed."""
 
     store: Store
     archive: Archive
@@ -85,31 +84,19 @@ class ReadinessFollower:
         this = _Round(self, standing, self.purposes.catalog(now), now)
         told = 0
         for _ in range(STEPS_MAX):
-            cursor = self.store.load("cursor", CURSOR)
-            if cursor is None:
+            place = self.watches.log.load()
+            if place is None:
                 break
-            pages = [ChildPage(*entry) for entry in cursor.body["waiting"]]
+            pages, position = [ChildPage(*entry) for entry in place.body["waiting"]], None
             if pages:
                 told += this.look_below(pages.pop(0), pages)
-                position = cursor.body["position"]
-            else:
-                events = self.store.read(MERGED_CHANNEL, cursor.body["position"], EVENTS_AT_ONCE)
-                if not events:
-                    break
+            elif events := self.watches.log.read(place, EVENTS_AT_ONCE):
                 changes, position = _changes(events)
                 told += this.look_at(changes, pages)
-            self._save(cursor, position, pages)
+            else:
+                break
+            self.watches.log.advance(place, position, waiting=[list(page) for page in pages])
         return told + self.checks.keep(standing, this.catalog, now)
-
-    def _save(self, seen: Doc, position: int, pages: Sequence[ChildPage]) -> None:
-        """Go on from here, unless another run has gone on meanwhile."""
-
-        def work(tx: Tx) -> None:
-            doc = tx.load("cursor", CURSOR)
-            if doc is not None and doc.rev == seen.rev:
-                tx.save("cursor", CURSOR, {"position": position, "waiting": [list(page) for page in pages]})
-
-        self.store.transact(work)
 
 
 def _changes(events: Sequence[Event]) -> tuple[list[ChangedReport], int]:
@@ -151,7 +138,7 @@ class _Round:
     now: datetime
     reach: Reach = field(init=False)
     seen: frozenset[Key] = frozenset()
-    """What the last reports looked at were: whoever is below another one of them was looked at with it."""
+    """The reports of the last step: one below another of them was evaluated with it."""
 
     def __post_init__(self) -> None:
         self.reach = reach_of(self.standing, self.catalog)
@@ -190,7 +177,7 @@ class _Round:
         return self._consider(unseen, ArchiveRelatives(self.follower.archive))
 
     def _consider(self, reports: Sequence[Report], kin: ArchiveRelatives) -> int:
-        """Tell the watches of those that are ready; put down when to look again at those that only time keeps."""
+        """Notify the watches of reports that are ready; schedule checks of those that only time keeps from it."""
         kin.prepare(reports)
         findings: list[Finding] = []
         known: dict[tuple[str, Key], Readiness] = {}
@@ -203,7 +190,7 @@ class _Round:
     def _find_safely(
         self, one: ActiveWatch, report: Report, kin: ArchiveRelatives, known: dict[tuple[str, Key], Readiness]
     ) -> list[Finding]:
-        """As `_find`; a report, or a watch, that it fails over keeps no other from its turn."""
+        """As `_find`; a failure of one report or watch is logged, and the others go on."""
         try:
             finding = self._find(one, report, kin, known)
         except BLAMELESS:
@@ -216,7 +203,7 @@ class _Round:
     def _find(
         self, one: ActiveWatch, report: Report, kin: ArchiveRelatives, known: dict[tuple[str, Key], Readiness]
     ) -> Finding | None:
-        """What is to be told of a report, perhaps; `known` are the outcomes of this step by purpose and report."""
+        """What may be new about a report; `known` are the outcomes of this step by purpose and report."""
         purpose, key = one.purpose, report.key
         is_meant = one.watch.matches(report, kin)
         # Of one that is not ready, or not meant, something is said only if it was before: that its verdict is another.

@@ -1,37 +1,35 @@
-"""Firing: what a watch was told of an object, and the event that tells it, as one write (kcidb.md 4.4).
+"""Notifications: what a watch was sent about an object, and the event of it, as one write (kcidb.md 4.4).
 
-A watch is told once of an object that is ready, and once more of every verdict that is new after that: a correction.
-The record under `fired_key` says what was told; whoever finds it there tells nothing again, so that any of this may run
+A watch is notified once of an object that is ready, and once more of every verdict that is new after that: a
+correction. The record under `fired_key` says what was sent. What it holds is not sent again, so all of this may run
 twice and in parallel.
 """
 
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from lib.clock import stamp
+from lib.domain.event.delivery import deliver
+from lib.domain.event.due import in_parts
 from lib.domain.event.event import READY_CHANNEL, News, body_of
 from lib.domain.event.ledger import Ledger
-from lib.domain.notify.delivery import prepare
+from lib.domain.notify.sender import receiver_of
 from lib.domain.notify.watch import Watch, fired_key
 from lib.domain.readiness.readiness import Readiness, Report
 from lib.domain.report.canonical import digest
 from lib.domain.report.path import value_at
-from lib.errors import BLAMELESS, FAULTS
 from lib.store.port import Body, Doc, Store, Tx
-
-log = logging.getLogger(__name__)
 
 TYPE = "org.kernelci.kcidb.ready.v1"
 FIRED_AT_ONCE = 100
-"""Most firings of one transaction: three or four writes each."""
+"""Most notifications of one transaction: three or four writes each."""
 VERDICTS_MAX = 20
-"""Most verdicts a watch is told of one object; later ones it is not told."""
+"""Most verdicts of one object that a watch is notified of."""
 
 SUMMARY: Mapping[str, tuple[str, ...]] = {
     "checkouts": (
@@ -68,40 +66,24 @@ class Finding(NamedTuple):
 
 @dataclass(slots=True)
 class Notifications:
-    """Tells watches, each once."""
+    """Notifies watches, each once."""
 
     store: Store
     ledger: Ledger
     source: str
 
     def tell(self, findings: Sequence[Finding], now: datetime) -> int:
-        """Tell what is news; gives how many were told."""
+        """Notify of what is new; gives how many notifications were made."""
         told = 0
         for start in range(0, len(findings), FIRED_AT_ONCE):
             some = findings[start : start + FIRED_AT_ONCE]
             known = self.store.load_many("kcidb_fired", [f.key for f in some])
             fresh = [f for f, doc in zip(some, known, strict=True) if _is_news(f, doc)]
-            told += self._write_safely(fresh, now)
+            told += in_parts(fresh, lambda some: self._write(some, now), _name)
         return told
 
-    def _write_safely(self, findings: Sequence[Finding], now: datetime) -> int:
-        """As `_write`, in halves where it is too much at once. What cannot be told is left out, in nobody's way."""
-        if not findings:
-            return 0
-        try:
-            return self._write(findings, now)
-        except BLAMELESS:
-            raise
-        except FAULTS as error:
-            half = len(findings) // 2
-            if not half:
-                watch, report = findings[0].watch, findings[0].report
-                log.error("watch %s cannot be told of %s %s: %r", watch.id, report.kind, report.fields["id"], error)
-                return 0
-        return self._write_safely(findings[:half], now) + self._write_safely(findings[half:], now)
-
     def _write(self, findings: Sequence[Finding], now: datetime) -> int:
-        """Record and tell, of these, what is still news in the transaction."""
+        """Of these, record and append what is still new in the transaction."""
 
         def work(tx: Tx) -> tuple[int, list[News]]:
             known = tx.load_many("kcidb_fired", [f.key for f in findings])
@@ -114,7 +96,8 @@ class Notifications:
                 else:
                     told = [*doc.body["told"], digest(finding.verdict)]
                     tx.save("kcidb_fired", finding.key, {**doc.body, "told": told})
-                prepare(tx, finding.watch, news[-1], now)
+                if finding.watch.action != "event":
+                    deliver(tx, finding.watch.id, receiver_of(finding.watch), news[-1], now)
             return len(fresh), news
 
         return self.ledger.write(now, work)
@@ -129,11 +112,15 @@ class Notifications:
 
 
 def _is_news(finding: Finding, known: Doc | None) -> bool:
-    """A first readiness; or, after that, a verdict the watch was not told of."""
+    """Whether it is a first readiness or, after that, a verdict that was not sent yet."""
     if known is None:
         return finding.is_meant and finding.outcome.is_ready
     told = known.body["told"]
     return bool(finding.verdict) and len(told) < VERDICTS_MAX and digest(finding.verdict) not in told
+
+
+def _name(finding: Finding) -> str:
+    return f"watch {finding.watch.id}: {finding.report.kind} {finding.report.fields['id']}"
 
 
 def _record(finding: Finding, now: datetime) -> Body:

@@ -1,19 +1,19 @@
-"""Appointments: what is to be looked at again once time has passed, one document for a watch and an object (kcidb.md
-4.4).
+"""Scheduled checks: objects to be evaluated again once time has passed, one document for a watch and an object
+(kcidb.md 4.4).
 
 An object that only time keeps from being ready has one, and so has a checkout below which something changed: it is
-read through once all is quiet, not with every test that arrives. Each is claimed before it is kept; whoever puts it
-down anew meanwhile changes it, and it stays.
+evaluated once all is quiet, not with every test that arrives. Each is claimed before it is done. One that is made anew
+meanwhile stays.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lib.clock import stamp
+from lib.domain.event.due import claim, due, held, work_off
 from lib.domain.notify.notification import Finding, Notifications
 from lib.domain.notify.watch import ActiveWatch, fired_key
 from lib.domain.readiness.purpose import Catalog, looks_below, settle_of
@@ -21,10 +21,7 @@ from lib.domain.readiness.readiness import Missing, Report, climb, evaluate, ver
 from lib.domain.readiness.relatives import ArchiveRelatives
 from lib.domain.report.archive import Archive
 from lib.domain.report.report import Key
-from lib.errors import BLAMELESS, FAULTS
-from lib.store.port import Body, Doc, Scan, Store, Tx, Where
-
-log = logging.getLogger(__name__)
+from lib.store.port import Body, Doc, Store, Tx
 
 KEPT_MAX = 500
 """Most scheduled checks of one run; the next run continues."""
@@ -38,14 +35,14 @@ RETRY = timedelta(seconds=10)
 
 @dataclass(slots=True)
 class ScheduledChecks:
-    """Make and keep them."""
+    """Makes and does scheduled checks."""
 
     store: Store
     archive: Archive
     notifications: Notifications
 
     def make(self, watch_id: str, key: Key, due_at: str) -> None:
-        """Look at an object again then, or sooner if that was agreed before."""
+        """Schedule a check of an object, unless an earlier one is scheduled."""
         self._make([(watch_id, key, due_at)])
 
     def make_above(
@@ -81,85 +78,56 @@ class ScheduledChecks:
         def work(tx: Tx) -> None:
             docs = tx.load_many("kcidb_due", keys)
             for key, (watch_id, object, due_at), doc in zip(keys, entries, docs, strict=True):
-                if doc is None:
-                    tx.create("kcidb_due", key, _body(watch_id, object, due_at))
-                elif _is_to_change(doc, due_at):
-                    tx.save("kcidb_due", key, _body(watch_id, object, due_at))
+                if doc is None or _is_to_change(doc, due_at):
+                    (tx.create if doc is None else tx.save)("kcidb_due", key, _body(watch_id, object, due_at))
 
         self.store.transact(work)
 
     def keep(self, standing: Sequence[ActiveWatch], catalog: Catalog, now: datetime) -> int:
-        """Look at what is due; gives how many watches were told."""
+        """Do the checks that are due; gives how many watches were notified."""
         by_id = {one.watch.id: one for one in standing}
-        scan = Scan((Where("due_at", "<=", stamp(now)),), "due_at", READ_MAX)
+        return work_off(
+            self.store, "kcidb_due", due(now, READ_MAX), lambda doc: self._keep(doc.key, by_id, catalog, now),
+            pages_max=KEPT_MAX // READ_MAX,
+        )  # fmt: skip
+
+    def _keep(self, key: str, standing: Mapping[str, ActiveWatch], catalog: Catalog, now: datetime) -> int:
         told = 0
-        for _ in range(KEPT_MAX // READ_MAX):
-            docs = self.store.find("kcidb_due", scan).docs
-            for doc in docs:
-                told += self._keep_safely(doc.key, by_id, catalog, now)
-            if len(docs) < READ_MAX:
-                break
+        for claimed in claim(self.store, "kcidb_due", [key], now, LEASE, _mark):
+            told, again_at = self._check(claimed.body, standing, catalog, now)
+            self._end(claimed, again_at)
         return told
 
-    def _keep_safely(self, key: str, standing: dict[str, ActiveWatch], catalog: Catalog, now: datetime) -> int:
-        """As `_keep`; one that fails is tried again when its lease ends, and keeps no other from its turn."""
-        try:
-            return self._keep(key, standing, catalog, now)
-        except BLAMELESS:
-            raise
-        except FAULTS:
-            log.exception("the appointment %s cannot be kept", key)
-            return 0
-
-    def _keep(self, key: str, standing: dict[str, ActiveWatch], catalog: Catalog, now: datetime) -> int:
-        claimed = self._claim(key, now)
-        if claimed is None:
-            return 0
-        body = claimed.body
+    def _check(
+        self, body: Body, standing: Mapping[str, ActiveWatch], catalog: Catalog, now: datetime
+    ) -> tuple[int, str | None]:
+        """Evaluate the object of a check; gives how many watches were notified, and when to check again, if at all."""
         one = standing.get(body["watch"])
         if one is None:
-            # Perhaps another process made it just now: then a later run, which knows it, keeps this.
-            is_there = self.store.load("kcidb_watch", body["watch"]) is not None
-            self._end(claimed, stamp(now + RETRY) if is_there else None)
-            return 0
+            # Perhaps another process made the watch just now. Then a later run, which knows it, does the check.
+            is_stored = self.store.load("kcidb_watch", body["watch"]) is not None
+            return 0, stamp(now + RETRY) if is_stored else None
         kin = ArchiveRelatives(self.archive)
         found = kin.load([Key(body["kind"], body["id"], body["version"])])
         if not found or body["kind"] not in one.purpose.needs:
-            self._end(claimed, None)
-            return 0
+            return 0, None
         (report,) = found
-        outcome = evaluate(one.purpose, report, kin, catalog, now)
-        told = 0
+        outcome, told = evaluate(one.purpose, report, kin, catalog, now), 0
         if outcome.is_ready:
             verdict = verdict_of(one.purpose, report, kin, catalog)
             is_meant = one.watch.matches(report, kin)
             told = self.notifications.tell([Finding(one.watch, report, is_meant, outcome, verdict)], now)
-        self._end(claimed, outcome.settles_at)
-        return told
-
-    def _claim(self, key: str, now: datetime) -> Doc | None:
-        """The appointment, if it is still due: ours for the time of a lease."""
-
-        def work(tx: Tx) -> Doc | None:
-            doc = tx.load("kcidb_due", key)
-            if doc is None or doc.body["due_at"] > stamp(now):
-                return None
-            body = {**doc.body, "due_at": stamp(now + LEASE), "is_claimed": True}
-            return Doc(key, tx.save("kcidb_due", key, body), body)
-
-        return self.store.transact(work)
+        return told, outcome.settles_at
 
     def _end(self, claimed: Doc, again_at: str | None) -> None:
-        """Be done with it, or look again then. One that was made anew meanwhile stays as it is."""
+        """Drop a check or put it off. One that was made anew meanwhile stays as it is."""
 
         def work(tx: Tx) -> None:
-            doc = tx.load("kcidb_due", claimed.key)
-            if doc is None or doc.rev != claimed.rev:
-                return
-            if again_at is None:
-                tx.drop("kcidb_due", claimed.key)
-            else:
-                tx.save("kcidb_due", claimed.key, {**doc.body, "due_at": again_at, "is_claimed": False})
+            for doc in held(tx, "kcidb_due", [claimed]):
+                if again_at is None:
+                    tx.drop("kcidb_due", doc.key)
+                else:
+                    tx.save("kcidb_due", doc.key, {**doc.body, "due_at": again_at, "is_claimed": False})
 
         self.store.transact(work)
 
@@ -171,6 +139,11 @@ def _body(watch_id: str, key: Key, due_at: str) -> Body:
     }  # fmt: skip
 
 
+def _mark(body: Body) -> Body:
+    """What a claim changes: a check that is made meanwhile replaces one that is claimed."""
+    return {"is_claimed": True}
+
+
 def _is_to_change(doc: Doc, due_at: str) -> bool:
-    """Whether somebody looks at the object right now, perhaps without what is new; or would look too late."""
+    """Whether the object is being checked right now, perhaps without what is new, or would be checked too late."""
     return bool(doc.body["is_claimed"]) or due_at < doc.body["due_at"]

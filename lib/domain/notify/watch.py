@@ -1,7 +1,8 @@
 """Watches: who is to be told when an object is ready for a purpose, and how (kcidb.md 4.4).
 
 A watch names a purpose, says by a filter which objects it means, and what to do: write an event, which every watch
-does, and send a mail or call a webhook beside it. `follower.py` finds what is ready, `delivery.py` sends.
+does, and send a mail or call a webhook beside it. `follower.py` finds what is ready, `sender.py` says to whom it is
+delivered.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from typing import Any
 
 from lib.clock import stamp
 from lib.domain.account.access import Actor
+from lib.domain.event.delivery import COLLECTION as DELIVERIES
 from lib.domain.event.event import MERGED_CHANNEL
+from lib.domain.event.follower import Follower
+from lib.domain.event.retention import drop_found
 from lib.domain.query.operator import holds
 from lib.domain.readiness.catalog import PurposeCatalog
 from lib.domain.readiness.form import read_values
@@ -27,7 +31,6 @@ from lib.ids import Ids
 from lib.outbound.port import Courier
 from lib.store.port import Body, Scan, Store, Tx, Where
 
-CURSOR = "watchman"
 WATCHES_MAX = 1000
 WATCHES_PER_USER_MAX = 50
 FILTERS_MAX = 20
@@ -102,7 +105,12 @@ class Watches:
     ids: Ids
     courier: Courier | None
     has_post: bool
-    _known: tuple[datetime, list[Watch]] | None = field(default=None)
+    log: Follower = field(init=False)
+    """Where `follower.py` stands; `waiting` beside the position are its open pages."""
+    _known: tuple[datetime, list[Watch]] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.log = Follower(self.store, MERGED_CHANNEL, "cursor", "watchman", "position")
 
     def make(self, actor: Actor, data: Mapping[str, Any], now: datetime) -> Watch:
         """A new watch, told of what becomes ready from now on. `data` has `purpose`, `filter` and `action`, of the
@@ -124,17 +132,12 @@ class Watches:
         last = self.store.last(MERGED_CHANNEL)
 
         def work(tx: Tx) -> None:
-            cursor = tx.load("cursor", CURSOR)
             is_first = not tx.find("kcidb_watch", Scan(limit=1)).docs
             if not purpose.is_builtin and tx.load("kcidb_purpose", purpose.name) is None:
                 raise Invalid("purpose", "there is no such purpose")
+            # Without watches the log is not read: the first one begins at its end.
+            self.log.start(tx, last, is_anew=is_first, waiting=[])
             tx.create("kcidb_watch", watch.id, _to_body(watch))
-            # While nobody watches the log is not looked through: the first one begins at its end.
-            start = {"position": last, "waiting": []}
-            if cursor is None:
-                tx.create("cursor", CURSOR, start)
-            elif is_first and cursor.body["position"] < last:
-                tx.save("cursor", CURSOR, start)
 
         self.store.transact(work)
         self._known = None
@@ -185,9 +188,7 @@ class Watches:
     def state(self, watch: Watch) -> dict[str, int]:
         """How many objects it was told of, and how many deliveries wait or were given up."""
         mine = Where("watch", "==", watch.id)
-        of_state = {
-            s: self.store.count("kcidb_delivery", (mine, Where("state", "==", s))) for s in ("waiting", "failed")
-        }
+        of_state = {s: self.store.count(DELIVERIES, (mine, Where("state", "==", s))) for s in ("waiting", "failed")}
         return {"fired": self.store.count("kcidb_fired", (mine,)), **of_state}
 
     def drop(self, actor: Actor, id: str) -> None:
@@ -195,22 +196,10 @@ class Watches:
         watch = self.get(actor, id)
         self.store.transact(lambda tx: tx.drop("kcidb_watch", watch.id))
         self._known = None
-        for collection in ("kcidb_due", "kcidb_delivery"):
-            self._empty(collection, watch.id)
-
-    def _empty(self, collection: str, watch_id: str) -> None:
-        """Drop what waits; what is left of very much goes when its time comes."""
-        scan = Scan((Where("watch", "==", watch_id),), limit=DROPPED_AT_ONCE)
-        for _ in range(BATCHES_MAX):
-            keys = [doc.key for doc in self.store.find(collection, scan).docs]
-            if not keys:
-                return
-
-            def work(tx: Tx, keys: list[str] = keys) -> None:
-                for key in keys:
-                    tx.drop(collection, key)
-
-            self.store.transact(work)
+        mine = Scan((Where("watch", "==", watch.id),), limit=DROPPED_AT_ONCE)
+        for collection in ("kcidb_due", DELIVERIES):
+            # What is left of very much is dropped when it is due.
+            drop_found(self.store, collection, mine, BATCHES_MAX)
 
     def standing(self, now: datetime) -> list[ActiveWatch]:
         """All watches with their purposes, as of a second ago at most."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import NamedTuple
 
 from lib.domain.query.budget import Budget
@@ -11,14 +13,19 @@ from lib.domain.query.query import QueryPlan, matcher
 from lib.store.port import PAGE_DOCS_MAX, Doc, Scan, Store
 
 
-def every(store: Store, collection: str, scan: Scan) -> Iterator[Doc]:
-    """The documents of a scan, in pages of its limit, as far as they are asked for."""
-    while True:
+def pages(store: Store, collection: str, scan: Scan, most: int = sys.maxsize) -> Iterator[list[Doc]]:
+    """The documents of a scan in pages of its limit, as far as they are asked for, at most `most` pages."""
+    for _ in range(most):
         page = store.find(collection, scan)
-        yield from page.docs
+        yield page.docs
         if page.next is None:
             return
         scan = replace(scan, after=page.next, skip=0)
+
+
+def every(store: Store, collection: str, scan: Scan) -> Iterator[Doc]:
+    """The documents of a scan, read in pages of its limit, as far as they are asked for."""
+    return chain.from_iterable(pages(store, collection, scan))
 
 
 class Source(NamedTuple):

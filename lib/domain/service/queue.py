@@ -1,7 +1,8 @@
 """Items: what `push` puts into a named list and exactly one `pop` takes out (kernelci.md 2.5).
 
 A popped item is leased, not removed: it goes only once the response that holds it was handed over, and comes back when
-the lease runs out before that. So an abandoned pop loses nothing.
+the lease runs out before that. So an abandoned pop loses nothing. The pop finds and leases in one transaction, which
+needs no `claim` of entries that were found before it.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from typing import Any
 
 from lib.clock import stamp
 from lib.domain.event.event import TYPE_DEFAULT, body_of, envelope
-from lib.domain.event.journal import ATTRIBUTES_MAX, check_channel
-from lib.errors import Invalid
+from lib.domain.event.journal import check_attributes, check_channel
 from lib.ids import Ids
 from lib.store.port import Event, Scan, Store, Tx, Where
 
@@ -47,8 +47,7 @@ class Queues:
     ) -> None:
         """Put one item at the end of a list."""
         check_channel(list)
-        if len(attributes) > ATTRIBUTES_MAX:
-            raise Invalid("attributes", f"at most {ATTRIBUTES_MAX}")
+        check_attributes(attributes)
         key, at = self.ids.event(), stamp(now)
         body = body_of(data, owner=None, source=source or self.source, type=type or TYPE_DEFAULT, attributes=attributes)
         item = {"list": list, "received_at": at, "leased_until": at, "event": body}

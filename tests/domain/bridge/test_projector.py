@@ -10,7 +10,7 @@ from kcidb_io.schema import V5_3
 from lib.clock import stamp
 from lib.domain.account.access import Actor
 from lib.domain.bridge.projection import project_node
-from lib.domain.bridge.projector import BATCH_NODES, CURSOR
+from lib.domain.bridge.projector import BATCH_NODES, POSITION
 from lib.domain.event.backlog import PAGE_NODES
 from lib.domain.hub import Hub, Policy
 from lib.domain.ingest.rebuild import Rebuild
@@ -160,7 +160,7 @@ def test_again_from_the_start_nothing_changes(hub, store, clock, submit, edit):
     assert run(hub, clock) == BATCH_NODES + 6
     before, told = reports(store), news(store)
     assert run(hub, clock) == 0
-    store.transact(lambda tx: (tx.load("counter", CURSOR), tx.save("counter", CURSOR, {"value": 0})))
+    store.transact(lambda tx: (tx.load("counter", POSITION), tx.save("counter", POSITION, {"value": 0})))
     assert run(hub, clock) == 0
     assert (reports(store), news(store)) == (before, told)
     assert hub.projector.tell(store.find("node", Scan((), "received_at", 1000)).docs, clock()) == 0

@@ -19,8 +19,8 @@ def test_it_runs_when_its_channel_has_news_and_outlives_a_fault(caplog):
             raise faults.pop()
         return 1
 
-    patrol = BackgroundLoop(run, "kcidb", bus, lambda: NOW)
-    thread = threading.Thread(target=patrol.pump, args=(stop,))
+    loop = BackgroundLoop(run, "kcidb", bus, lambda: NOW)
+    thread = threading.Thread(target=loop.pump, args=(stop,))
     thread.start()
     try:
         assert ran.acquire(timeout=5)
@@ -30,11 +30,11 @@ def test_it_runs_when_its_channel_has_news_and_outlives_a_fault(caplog):
         bus.wake("kcidb")
         assert ran.acquire(timeout=5) and time.monotonic() - began < 0.4
         # Meanwhile the sweep leaves it to the thread.
-        assert patrol.sweep(NOW) == 0
+        assert loop.sweep(NOW) == 0
         # By itself, too.
         assert ran.acquire(timeout=5)
     finally:
         stop.set()
         thread.join()
-    assert "the patrol of kcidb failed" in caplog.text
-    assert patrol.sweep(NOW) == 1
+    assert "the background loop of kcidb failed" in caplog.text
+    assert loop.sweep(NOW) == 1

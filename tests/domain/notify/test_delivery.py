@@ -9,8 +9,9 @@ import logging
 
 import pytest
 
+from lib.domain.event.delivery import LEASE, PAUSES, SIGNATURE
 from lib.domain.hub import Hub
-from lib.domain.notify.delivery import LEASE, PAUSES, SIGNATURE, letter
+from lib.domain.notify.sender import WatchOwner, WatchSender
 from lib.errors import NotFound, Unavailable
 from lib.outbound.memory import MemoryCourier, MemoryPost
 from lib.outbound.open import open_courier, open_post
@@ -289,6 +290,24 @@ def test_killed_anywhere_it_is_delivered_at_least_once(scene, courier, post, act
     assert scene.hub.store.count("kcidb_delivery", ()) == 0
 
 
+@pytest.mark.parametrize("action", [{"webhook": "https://ci.example/", "secret": SECRET}, {"mail": "bob@kernelci.org"}])
+def test_what_was_stored_before_deliveries_named_their_receiver_is_sent(scene, courier, post, action):
+    scene.watch(action)
+    scene.tests("a:t1")
+
+    def forget(tx):
+        (doc,) = tx.find("kcidb_delivery", Scan()).docs
+        new = ("action", "target", "secret", "pauses")
+        tx.save("kcidb_delivery", doc.key, {name: value for name, value in doc.body.items() if name not in new})
+
+    scene.hub.store.transact(forget)
+    assert scene.send(minutes=1) == 1
+    if "mail" in action:
+        assert post.sent[0].to == "bob@kernelci.org"
+    else:
+        assert courier.calls[0][0] == action["webhook"] and SIGNATURE in courier.calls[0][2]
+
+
 @pytest.mark.parametrize("others", [0, 1])
 def test_what_waits_for_a_watch_that_another_process_made_just_now_stays(
     scene, store, bus, auth, clock, ids, courier, others
@@ -339,7 +358,7 @@ def test_a_letter_of_one_names_it(scene):
     verdict = {"valid": None, "builds": {"FAIL": 1, "PASS": 2}}
     event = {"op": "corrected", "kind": "checkouts", "id": "a:c1", "verdict": verdict, "by_timeout": True,
              "summary": {"tree_name": "mainline", "valid": True, "git_commit_tags": ["a", "b"]}}  # fmt: skip
-    subject, text = letter(watch, [event])
+    subject, text = WatchOwner(watch, WatchSender(scene.hub.watches, scene.hub.accounts)).compose([event])
     assert subject == "report: checkouts a:c1"
     assert (
         "checkouts a:c1: valid unknown, builds 1 FAIL 2 PASS (corrected) (by timeout)\n    tree_name: mainline\n"
