@@ -19,7 +19,7 @@ from functions.edge import own
 from functions.edge.table import Bound, Found, Match, Missed, Table
 from lib import tally
 from lib.auth.port import Oidc
-from lib.dialects.wire import Access, Reply, Request, Wait, status_of
+from lib.dialects.wire import Access, Reply, Request, Wait, credential, status_of
 from lib.domain.account.access import Actor
 from lib.domain.hub import Hub
 from lib.errors import Forbidden, NoMethod, Refusal, TooLarge, Unauthenticated
@@ -138,9 +138,7 @@ class Edge:
 
     def _admit(self, request: Request, bound: Bound) -> Actor:
         """The caller, once it has the standing the route asks for."""
-        token, access = bound.dialect.credential(request), bound.route.access
-        if token is None:
-            raise Unauthenticated
+        token, access = credential(request), bound.route.access
         if (account := self._service_accounts.admit(token, access, request.now)) is not None:
             return account
         if access is Access.SUBMITTER and (actor := self.hub.submitters.actor_of(token, request.now)) is not None:

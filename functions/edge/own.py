@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from lib.dialects.wire import Reply, Request, reply_json
-
-
-def credential(request: Request) -> str | None:
-    """The bearer token of a request; the scheme in any case."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+from lib.dialects.wire import Reply, reply_json
 
 
 def refuse(error: Exception, status: int) -> Reply:

@@ -49,13 +49,11 @@ OWN = Dialect(
         *jobs.ROUTES,
         *push.ROUTES,
     ),
-    own.credential,
     own.refuse,
 )
 DESCRIPTION = Dialect(
     "hub",
     (Route("GET", "/openapi.json", pages.show_openapi, "pages", quick=True, summary="This description"),),
-    own.credential,
     own.refuse,
 )
 

@@ -6,6 +6,7 @@ Hub verb, encode.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -156,14 +157,13 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A wire language: its routes, where a caller's token stands, the shape of a refusal, the rule for `path/`.
+    """A wire language: its routes, the shape of a refusal, the rule for `path/`.
 
     `slash` is "redirect" (307 to the slash-less path), "same" (both are served) or "strict".
     """
 
     name: str
     routes: tuple[Route, ...]
-    credential: Callable[[Request], str | None]
     refuse: Callable[[Exception, int], Reply]
     slash: str = "strict"
 
@@ -217,6 +217,25 @@ def status_of(error: Exception) -> int:
 def reply_json(value: Any, status: int = 200, headers: Headers = ()) -> Reply:
     """A JSON Reply."""
     return Reply(status, orjson.dumps(value), (("content-type", "application/json"), *headers))
+
+
+def credential(request: Request) -> str:
+    """The secret of a request: that of `Bearer` and `Token`, the password of `Basic` under any user name, or its user
+    name where there is no password (`https://TOKEN@host`). Raises NoCredential and BadCredential."""
+    header = request.headers.get("authorization", "").strip()
+    if not header:
+        raise errors.NoCredential
+    scheme, _, secret = header.partition(" ")
+    secret = secret.strip()
+    if scheme.lower() == "basic":
+        try:
+            user, _, password = base64.b64decode(secret, validate=True).decode().partition(":")
+        except ValueError as error:
+            raise errors.BadCredential from error
+        secret = password or user
+    if scheme.lower() not in ("bearer", "token", "basic") or not secret:
+        raise errors.BadCredential
+    return secret
 
 
 def decode_pairs(text: str) -> list[tuple[str, str]]:

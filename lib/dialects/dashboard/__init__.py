@@ -10,15 +10,10 @@ May import from the domain: `hub`, `dashboard`, `report`.
 from __future__ import annotations
 
 from lib.dialects.dashboard import branches, hardware, issues, items, reports, trees
-from lib.dialects.wire import Dialect, Reply, Request, reply_json
+from lib.dialects.wire import Dialect, Reply, reply_json
 from lib.errors import Malformed
 
 ROUTES = tuple(route for noun in (trees, branches, items, hardware, issues, reports) for route in noun.ROUTES)
-
-
-def credential(request: Request) -> str | None:
-    """Nobody needs to say who he is."""
-    return None
 
 
 def refuse(error: Exception, status: int) -> Reply:
@@ -38,4 +33,4 @@ def _told(error: Malformed) -> str:
     return "; ".join(faults)
 
 
-DIALECT = Dialect("dashboard", ROUTES, credential, refuse, slash="same")
+DIALECT = Dialect("dashboard", ROUTES, refuse, slash="same")
