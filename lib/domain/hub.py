@@ -106,10 +106,9 @@ class Hub:
         self.intake = Intake(store, ledger, decode, policy.source)
         self.retention = Retention(store)
         self.queues = Queues(store, ids, policy.source, bus.wake)
-        self.accounts = Accounts(store, auth, search, ids)
+        vouch = None if visitors is None else FederatedUsers(store, ids, visitors).vouch
+        self.accounts = Accounts(store, auth, search, ids, vouch)
         self.has_visitors = visitors is not None
-        if visitors is not None:
-            self.accounts.vouch = FederatedUsers(store, ids, visitors).vouch
         self.submitters = Submitters(store, auth, ids)
         self.account_mail = AccountMail(self.accounts, auth, post)
         self.key_values = KeyValues(store)
