@@ -1,5 +1,5 @@
-"""The command line: `python -m functions.admin create-admin | token | verify-token | reset-token | dead-letters |
-kcidb | openapi`.
+"""The command line: `python -m functions.admin create-admin | token | verify-token | reset-token | tokens |
+dead-letters | kcidb | openapi`.
 
 Works on the store that the environment names, beside a running hub or without one. A mistake is one line on stderr and
 exit status 2.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from functions import output
-from functions.command import dead_letter, kcidb
+from functions.command import dead_letter, kcidb, token
 from functions.settings import Faulty, read
 from functions.wiring import Wiring, at_home
 from lib.errors import Refusal
@@ -73,10 +73,11 @@ def _parser() -> argparse.ArgumentParser:
     create.set_defaults(run=create_admin)
 
     for name, text, make in TOKENS:
-        token = commands.add_parser(name, help=text)
-        token.add_argument("username")
-        token.set_defaults(run=show_token, make=make)
+        shown = commands.add_parser(name, help=text)
+        shown.add_argument("username")
+        shown.set_defaults(run=show_token, make=make)
 
+    token.add_command(commands)
     dead_letter.add_command(commands)
     kcidb.add_command(commands)
 

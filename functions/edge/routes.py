@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from functions import jobs, pages
-from functions.edge import own
+from functions.edge import own, tokens
 from functions.edge.pattern import takes_rest
 from functions.edge.table import Bound, Missed, Table
 from functions.push import route as push
@@ -48,6 +48,7 @@ OWN = Dialect(
         Route("GET", "/", root, "pages", quick=True, summary="The index page, or a greeting"),
         *jobs.ROUTES,
         *push.ROUTES,
+        *tokens.ROUTES,
     ),
     own.refuse,
 )

@@ -154,6 +154,18 @@ class Route:
     params: tuple[str, ...] = ()
     is_form: bool = False
 
+    @property
+    def scope(self) -> str:
+        """The scope that opens the route to a token that has scopes (`account.access.SCOPES`); "" if none does."""
+        if self.access is Access.SUBMITTER:
+            return "kcidb:submit"
+        if self.access in (Access.SUPER, Access.SCHEDULER):
+            return "ops:admin"
+        # Of this slice even a GET takes what it reads: an event, an item of a list.
+        if self.slice != "pubsub" and self.method == "GET":
+            return "read"
+        return {"pubsub": "events", "node": "nodes:write", "kcidb": "kcidb:watch"}.get(self.slice, "")
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -217,6 +229,16 @@ def status_of(error: Exception) -> int:
 def reply_json(value: Any, status: int = 200, headers: Headers = ()) -> Reply:
     """A JSON Reply."""
     return Reply(status, orjson.dumps(value), (("content-type", "application/json"), *headers))
+
+
+def shown_faults(error: errors.Malformed) -> str:
+    """The faults of a body as one line, each with its path."""
+    faults = []
+    for found in error.problems:
+        loc = found.get("loc")
+        path = ".".join(map(str, loc[1:])) if isinstance(loc, list) else ""
+        faults.append(f"{path}: {found.get('msg')}" if path else str(found.get("msg")))
+    return "; ".join(faults)
 
 
 def credential(request: Request) -> str:

@@ -21,6 +21,8 @@ from lib.store.port import Body, Doc, Scan, Store, Tx, Where
 PASSWORD_CHARS_MAX = 1024
 GROUP_CHARS_MAX = 200
 MEMBERS_AT_ONCE = 100
+TOKENS_MAX = 100
+"""Most tokens of a user (`token`)."""
 
 
 class Group(NamedTuple):
@@ -232,7 +234,7 @@ class Accounts:
         self.edit(user.id, {"password": new_password})
 
     def delete(self, id: str) -> None:
-        """Remove a user; what the user submitted stays. Raises NotFound."""
+        """Remove a user and the user's tokens; what the user submitted stays. Raises NotFound."""
 
         def work(tx: Tx) -> None:
             doc = tx.load("user", id)
@@ -240,6 +242,9 @@ class Accounts:
                 raise NotFound("user", id)
             name_key = unique_key("username", doc.body["username"])
             tx.load("unique", name_key)
+            tokens = tx.find("token", Scan((Where("user", "==", id),), limit=TOKENS_MAX)).docs
+            for token in tokens:
+                tx.drop("token", token.key)
             tx.drop("user", id)
             tx.save("unique", name_key, {"id": id, "is_former": True})
             tx.drop("unique", unique_key("email", doc.body["email_folded"]))

@@ -23,7 +23,7 @@ class Recent(Generic[T]):
     def get(self, key: str, now: datetime, read: Callable[[str], T]) -> T:
         """The value of a key, read again after KNOWN_FOR."""
         known = self._known.get(key)
-        if known is not None and known[0] <= now < known[0] + KNOWN_FOR:
+        if known is not None and abs(now - known[0]) < KNOWN_FOR:
             return known[1]
         before = self._forgotten
         value = read(key)
@@ -33,6 +33,11 @@ class Recent(Generic[T]):
         if before == self._forgotten:
             self._known[key] = (now, value)
         return value
+
+    def peek(self, key: str) -> T | None:
+        """The last value of a key, if it is at hand."""
+        known = self._known.get(key)
+        return None if known is None else known[1]
 
     def forget(self, key: str) -> None:
         """A key whose value this process changed just now."""

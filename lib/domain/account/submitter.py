@@ -75,10 +75,10 @@ class Submitters:
         return self.store.load("revocation", _key(name)) is not None
 
 
-def check_origin(origin: str) -> None:
+def check_origin(origin: str, path: str = "origin") -> None:
     """Refuse what no object may have as its origin (kcidb.md 1.2)."""
     if not _ORIGIN.match(origin) or len(origin) > ORIGIN_CHARS_MAX:
-        raise Invalid("origin", "must be lower-case letters, digits and _, like `my_lab`")
+        raise Invalid(path, "must be lower-case letters, digits and _, like `my_lab`")
 
 
 def _name(claims: Claims, token: str) -> str:
