@@ -158,7 +158,7 @@ class Route:
     def scope(self) -> str:
         """The scope that opens the route to a token that has scopes (`account.access.SCOPES`); "" if none does."""
         if self.access is Access.SUBMITTER:
-            return "kcidb:submit"
+            return "kcidb:submit:<origin>"
         if self.access in (Access.SUPER, Access.SCHEDULER):
             return "ops:admin"
         # Of this slice even a GET takes what it reads: an event, an item of a list.

@@ -24,6 +24,11 @@ SCOPES: Mapping[str, str] = {
 """What each scope of a token permits, within what its owner may do. `wire.Route.scope` says which one a route needs."""
 
 
+def scope_of(held: str) -> str:
+    """The line of SCOPES that a token's scope belongs to, if any."""
+    return f"{SUBMIT}<origin>" if held.startswith(SUBMIT) else held
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """An authenticated, active user as the rules see them."""
@@ -43,7 +48,7 @@ class Actor:
 
     def permits(self, scope: str) -> bool:
         """Whether the actor's token opens routes of this scope; "" is in none."""
-        return not self.scopes or any(held in (scope, ADMIN) or held.startswith(f"{scope}:") for held in self.scopes)
+        return not self.scopes or any(scope_of(held) in (scope, ADMIN) for held in self.scopes)
 
     def by_token(self, token_id: str, scopes: frozenset[str]) -> Actor:
         """This user, acting by a token."""

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 
 from lib.clock import stamp, unstamp
-from lib.domain.account.access import ADMIN, ANY_ORIGIN, SCOPES, SUBMIT, Actor
+from lib.domain.account.access import ADMIN, ANY_ORIGIN, SCOPES, SUBMIT, Actor, scope_of
 from lib.domain.account.account import TOKENS_MAX, Accounts
 from lib.domain.account.recent import Recent
 from lib.domain.account.submitter import check_origin
@@ -155,10 +155,9 @@ def _check_scopes(scopes: Sequence[str]) -> None:
     if len(scopes) > SCOPES_MAX:
         raise Invalid("scopes", f"are at most {SCOPES_MAX}")
     for scope in scopes:
-        origin = scope.removeprefix(SUBMIT)
-        if origin == scope and (scope not in SCOPES or "<" in scope):
+        if scope_of(scope) not in SCOPES:
             raise Invalid("scopes", f"there is no scope {scope[:100]!r}; there are {', '.join(SCOPES)}")
-        if origin not in (scope, ANY_ORIGIN):
+        if (origin := scope.removeprefix(SUBMIT)) not in (scope, ANY_ORIGIN):
             check_origin(origin, "scopes")
 
 
