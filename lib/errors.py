@@ -43,8 +43,16 @@ class Coded(Refusal):
 class Unauthenticated(Refusal):
     """No caller could be made out: a missing, broken or expired token, or an inactive user."""
 
-    def __init__(self, message: str = "Unauthorized") -> None:
-        super().__init__(message)
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+class NoCredential(Unauthenticated):
+    """The request has no Authorization header."""
+
+
+class BadCredential(Unauthenticated):
+    """The Authorization header holds no secret, or is of an unknown scheme."""
 
 
 class Forbidden(Refusal):

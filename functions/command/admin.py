@@ -38,7 +38,26 @@ def _settle(parser: Parser) -> None:
     _look(parser)
 
 
+def _create_token(parser: Parser) -> None:
+    parser.add_argument("username", metavar="USER", help="the owner, as whom the token acts")
+    parser.add_argument("--name", required=True, help="what the token is for")
+    parser.add_argument(
+        "--scope", action="append", default=[],
+        help="a scope of docs/auth.md, like nodes:write; may be repeated; default: everything that the owner may do",
+    )  # fmt: skip
+    parser.add_argument("--expires", help="hours or days, like 12h or 90d; default: never")
+
+
+def _list_tokens(parser: Parser) -> None:
+    parser.add_argument("username", metavar="USER", nargs="?", help="the owner; default: every user")
+
+
+def _revoke_token(parser: Parser) -> None:
+    parser.add_argument("id", metavar="ID", help="as `list` shows it: the middle part of the token")
+
+
 _DEAD = "functions.command.dead_letter:"
+_TOKEN = "functions.command.token:"
 
 COMMANDS = (
     Command(
@@ -54,6 +73,11 @@ COMMANDS = (
         "reset-token", "show a token that sets a user's password, as it would be mailed",
         "functions.command.user:reset_token", _username,
     ),
+    Command("tokens", "make, list and revoke tokens of users", parts=(
+        Command("create", "show a new token", f"{_TOKEN}create_token", _create_token),
+        Command("list", "list tokens, without their secrets", f"{_TOKEN}list_tokens", _list_tokens),
+        Command("revoke", "refuse a token from now on", f"{_TOKEN}revoke_token", _revoke_token),
+    )),
     Command("dead-letters", "look at, send again or drop messages that a subscriber did not take", parts=(
         Command("list", "show messages that a subscriber did not take, oldest first", f"{_DEAD}show", _look),
         Command("replay", "publish such messages again, as they were", f"{_DEAD}replay", _settle),

@@ -19,8 +19,8 @@ from functions.edge import own
 from functions.edge.table import Bound, Found, Match, Missed, Table
 from lib import tally
 from lib.auth.port import Oidc
-from lib.dialects.wire import Access, Reply, Request, Wait, status_of
-from lib.domain.account.access import Actor
+from lib.dialects.wire import Access, Reply, Request, Wait, credential, status_of
+from lib.domain.account.access import ADMIN, Actor
 from lib.domain.hub import Hub
 from lib.errors import Forbidden, NoMethod, Refusal, TooLarge, Unauthenticated
 
@@ -137,17 +137,19 @@ class Edge:
         return self._refuse(_Call(request, found.bound.path, perf_counter(), found.bound), error)
 
     def _admit(self, request: Request, bound: Bound) -> Actor:
-        """The caller, once it has the standing the route asks for."""
-        token, access = bound.dialect.credential(request), bound.route.access
-        if token is None:
-            raise Unauthenticated
-        if (account := self._service_accounts.admit(token, access, request.now)) is not None:
+        """The caller, once it has the standing and its token the scope that the route asks for."""
+        token, access, now = credential(request), bound.route.access, request.now
+        if (account := self._service_accounts.admit(token, access, now)) is not None:
             return account
-        if access is Access.SUBMITTER and (actor := self.hub.submitters.actor_of(token, request.now)) is not None:
+        if access is Access.SUBMITTER and (actor := self.hub.submitters.actor_of(token, now)) is not None:
             return actor
-        actor = self.hub.accounts.actor_of(token, request.now) if access is not Access.PUSH else None
+        if access is Access.PUSH:
+            raise Unauthenticated
+        actor = self.hub.tokens.actor_of(token, now) or self.hub.accounts.actor_of(token, now)
         if actor is None:
             raise Unauthenticated
+        if not actor.permits(bound.route.scope):
+            raise Forbidden(f"The token lacks the scope {bound.route.scope or ADMIN}")
         if access in (Access.SUPER, Access.SCHEDULER) and not actor.is_superuser:
             raise Forbidden
         if access is Access.VERIFIED and not actor.is_verified:
@@ -198,6 +200,15 @@ class Edge:
 
     def _done(self, call: _Call, reply: Reply, error: Exception | None = None) -> Reply:
         self._note(call, reply.status, error)
+        actor, now, earlier = call.request.actor, call.request.now, reply.after
+        if actor is not None and actor.token_id and self.hub.tokens.is_use_news(actor.token_id, now):
+            # A commit is nothing for an event loop, which may run this.
+            def after() -> None:
+                self.hub.tokens.note_use(actor.token_id, now)
+                if earlier is not None:
+                    earlier()
+
+            reply.after = after
         return reply
 
     def _note(self, call: _Call, status: int, error: Exception | None = None) -> None:

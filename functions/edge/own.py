@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from lib.dialects.wire import Reply, Request, reply_json
-
-
-def credential(request: Request) -> str | None:
-    """The bearer token of a request; the scheme in any case."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+from lib.dialects.wire import Reply, reply_json, shown_faults
+from lib.errors import Malformed
 
 
 def refuse(error: Exception, status: int) -> Reply:
     """A refusal as one object that the clients of every dialect can read."""
-    text = str(error)
+    text = shown_faults(error) if isinstance(error, Malformed) else str(error)
     return reply_json({"code": status, "message": text, "detail": text, "error": text}, status)

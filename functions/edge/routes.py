@@ -12,7 +12,7 @@ from functools import cache
 from typing import NamedTuple
 
 from functions import jobs, pages
-from functions.edge import own
+from functions.edge import own, tokens
 from functions.edge.pattern import takes_rest
 from functions.edge.table import Bound, Missed, Table
 from functions.push import route as push
@@ -54,14 +54,13 @@ OWN = Dialect(
         Route("GET", "/", root, "pages", quick=True, summary="The index page, or a greeting"),
         *jobs.ROUTES,
         *push.routes(mount.dialect for mount in DIALECTS),
+        *tokens.ROUTES,
     ),
-    own.credential,
     own.refuse,
 )
 DESCRIPTION = Dialect(
     "hub",
     (Route("GET", "/openapi.json", pages.show_openapi, "pages", quick=True, summary="This description"),),
-    own.credential,
     own.refuse,
 )
 

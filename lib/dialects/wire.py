@@ -6,6 +6,7 @@ Hub verb, encode.
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -155,6 +156,18 @@ class Route:
     params: tuple[str, ...] = ()
     is_form: bool = False
 
+    @property
+    def scope(self) -> str:
+        """The scope that opens the route to a token that has scopes (`account.access.SCOPES`); "" if none does."""
+        if self.access is Access.SUBMITTER:
+            return "kcidb:submit:<origin>"
+        if self.access in (Access.SUPER, Access.SCHEDULER):
+            return "ops:admin"
+        # Of this slice even a GET takes what it reads: an event, an item of a list.
+        if self.slice != "pubsub" and self.method == "GET":
+            return "read"
+        return {"pubsub": "events", "node": "nodes:write", "kcidb": "kcidb:watch"}.get(self.slice, "")
+
 
 class PushedEvent(NamedTuple):
     """The event in a push. `source` and `id` name it, everywhere and for ever; `channel` is "" where none was named."""
@@ -181,7 +194,7 @@ class Pushes(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A wire language: its routes, where a caller's token stands, the shape of a refusal, the rule for `path/`.
+    """A wire language: its routes, the shape of a refusal, the rule for `path/`.
 
     `slash` is "redirect" (307 to the slash-less path), "same" (both are served) or "strict". `pushes` are the events it
     takes, `stored` decodes the raw text of a submission that it stored.
@@ -189,7 +202,6 @@ class Dialect:
 
     name: str
     routes: tuple[Route, ...]
-    credential: Callable[[Request], str | None]
     refuse: Callable[[Exception, int], Reply]
     slash: str = "strict"
     pushes: Pushes | None = None
@@ -245,6 +257,35 @@ def status_of(error: Exception) -> int:
 def reply_json(value: Any, status: int = 200, headers: Headers = ()) -> Reply:
     """A JSON Reply."""
     return Reply(status, orjson.dumps(value), (("content-type", "application/json"), *headers))
+
+
+def shown_faults(error: errors.Malformed) -> str:
+    """The faults of a body as one line, each with its path."""
+    faults = []
+    for found in error.problems:
+        loc = found.get("loc")
+        path = ".".join(map(str, loc[1:])) if isinstance(loc, list) else ""
+        faults.append(f"{path}: {found.get('msg')}" if path else str(found.get("msg")))
+    return "; ".join(faults)
+
+
+def credential(request: Request) -> str:
+    """The secret of a request: that of `Bearer` and `Token`, the password of `Basic` under any user name, or its user
+    name where there is no password (`https://TOKEN@host`). Raises NoCredential and BadCredential."""
+    header = request.headers.get("authorization", "").strip()
+    if not header:
+        raise errors.NoCredential
+    scheme, _, secret = header.partition(" ")
+    secret = secret.strip()
+    if scheme.lower() == "basic":
+        try:
+            user, _, password = base64.b64decode(secret, validate=True).decode().partition(":")
+        except ValueError as error:
+            raise errors.BadCredential from error
+        secret = password or user
+    if scheme.lower() not in ("bearer", "token", "basic") or not secret:
+        raise errors.BadCredential
+    return secret
 
 
 def decode_pairs(text: str) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from lib.domain.account.account import Accounts
 from lib.domain.account.federated import FederatedUsers
 from lib.domain.account.mail import AccountMail
 from lib.domain.account.submitter import Submitters
+from lib.domain.account.token import Tokens
 from lib.domain.bridge.projector import Projector
 from lib.domain.bridge.view_search import Views
 from lib.domain.dashboard.reader import ADVICE, DashboardReader
@@ -73,8 +74,8 @@ def _unread(raw: bytes, is_partial: bool) -> Sent:
 
 
 class Hub:
-    """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `queues`, `accounts`, `account_mail`, `key_values`,
-    `telemetry`, `submitters`, `intake`, `archive`, `views`, `purposes`, `inspector`, `watches`; and the
+    """The verbs, by noun: `nodes`, `journal`, `subscriptions`, `queues`, `accounts`, `tokens`, `account_mail`,
+    `key_values`, `telemetry`, `submitters`, `intake`, `archive`, `views`, `purposes`, `inspector`, `watches`; and the
     background work. `decode` reads a stored submission again."""
 
     def __init__(
@@ -109,10 +110,10 @@ class Hub:
         self.intake = Intake(store, ledger, decode, policy.source)
         self.retention = Retention(store)
         self.queues = Queues(store, ids, policy.source, bus.wake)
-        self.accounts = Accounts(store, auth, search, ids)
+        vouch = None if visitors is None else FederatedUsers(store, ids, visitors).vouch
+        self.accounts = Accounts(store, auth, search, ids, vouch)
         self.has_visitors = visitors is not None
-        if visitors is not None:
-            self.accounts.vouch = FederatedUsers(store, ids, visitors).vouch
+        self.tokens = Tokens(store, self.accounts, ids)
         self.submitters = Submitters(store, auth, ids)
         self.account_mail = AccountMail(self.accounts, auth, post)
         self.key_values = KeyValues(store)

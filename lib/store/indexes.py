@@ -96,6 +96,13 @@ USER = Collection(
 
 GROUP = Collection("group", fields=(Field("name", _T), Field("received_at", _AT)), shapes=_each(("name",), _RECEIVED))
 
+TOKEN = Collection(
+    "token",
+    fields=(Field("user", _T, "user_id"), Field("created_at", _AT), Field("expires_at", _AT)),
+    shapes=_each(("user",), ("created_at",)),
+    ttl=Ttl("expires_at", timedelta(days=30)),  # so long a list shows that a token has expired
+)
+
 UNIQUE = Collection("unique", fields=())
 """Names that must be unique: key `<noun>:<value>`, body names the holder. A `create` that fails tells of a clash."""
 
@@ -259,9 +266,9 @@ INCIDENT = _report(
 COLLECTIONS: Mapping[str, Collection] = {
     c.name: c
     for c in (
-        NODE, USER, GROUP, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM, MANIFEST, MANIFEST_PART,
-        KV, BACKLOG, TELEMETRY, SUBMISSION, SUBMISSION_PART, REVOCATION, EXCERPT, CHECKOUT, BUILD, TEST, ISSUE,
-        INCIDENT,
+        NODE, USER, GROUP, TOKEN, UNIQUE, SUBSCRIPTION, COUNTER, EVENT, OUTBOX, IDEMPOTENCY, ITEM, MANIFEST,
+        MANIFEST_PART, KV, BACKLOG, TELEMETRY, SUBMISSION, SUBMISSION_PART, REVOCATION, EXCERPT, CHECKOUT, BUILD, TEST,
+        ISSUE, INCIDENT,
         WATCH, PURPOSE, CURSOR, FIRED, DUE, DELIVERY,
     )
 }  # fmt: skip

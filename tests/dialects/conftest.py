@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -10,6 +11,10 @@ from tests.build import deactivate, register
 from tests.dialects.golden import Names
 
 SHOWN_HEADERS = ("allow", "location", "www-authenticate", "x-nodes-window")
+
+
+def _basic(pair: str) -> str:
+    return base64.b64encode(pair.encode()).decode()
 
 
 @pytest.fixture
@@ -45,6 +50,8 @@ def play(client, hub, clock, auth):
             actor = register(hub.accounts, name, clock(), **{k: v for k, v in flags.items() if k != "is_active"})
             names.bind(name, actor.id)
             tokens[name] = auth.mint(actor.id, clock())
+            names.bind(f"basic of {name}", _basic(f"anyone:{tokens[name]}"))
+            names.bind(f"token of {name} as the user", _basic(f"{tokens[name]}:"))
             user = hub.accounts.get(actor.id)
             names.bind(f"verify token of {name}", hub.account_mail.verify_token(user, clock()))
             names.bind(f"reset token of {name}", hub.account_mail.reset_token(user, clock()))

@@ -40,10 +40,6 @@ def fail(request: Request, hub: Hub) -> Reply:
     raise FAULTS[request.params["how"]]
 
 
-def bearer(request: Request) -> str | None:
-    return request.headers.get("authorization", "").removeprefix("Bearer ") or None
-
-
 def refuse(error: Exception, status: int) -> Reply:
     return reply_json({"toy": str(error)}, status)
 
@@ -59,7 +55,7 @@ ROUTES = (
     Route("GET", "/super", whoami, "b", Access.SUPER),
 )
 
-TOY = Dialect("toy", ROUTES, bearer, refuse, slash="redirect")
+TOY = Dialect("toy", ROUTES, refuse, slash="redirect")
 
 
 def table_of(*routes: Route, dialect: Dialect = TOY) -> Table:

@@ -75,7 +75,7 @@ def test_a_redirect_never_leaves_the_host(edge):
 
 
 def test_only_a_dialect_that_says_so_redirects(edge):
-    strict = Dialect("strict", TOY.routes, TOY.credential, TOY.refuse)
+    strict = Dialect("strict", TOY.routes, TOY.refuse)
     assert ask(Edge(edge.hub, table_of(*TOY.routes, dialect=strict)), "GET", "/thing/7/").status == 404
 
 
@@ -136,7 +136,7 @@ def test_a_dialect_that_cannot_refuse_is_caught_too(edge, caplog):
     def broken(error: Exception, status: int) -> Reply:
         raise ZeroDivisionError
 
-    dialect = Dialect("broken", TOY.routes, TOY.credential, broken)
+    dialect = Dialect("broken", TOY.routes, broken)
     reply = ask(Edge(edge.hub, table_of(*TOY.routes, dialect=dialect)), "GET", "/fail/missing")
     assert (reply.status, content(reply)["error"]) == (500, "Internal Server Error")
     assert len(caplog.records) == 1

@@ -9,9 +9,6 @@ May import from the domain: `hub`, `account`, `event`, `node`, `query`, `service
 
 from __future__ import annotations
 
-import base64
-import binascii
-
 from lib.dialects.kernelci import (
     groups,
     items,
@@ -26,7 +23,7 @@ from lib.dialects.kernelci import (
     trees,
     users,
 )
-from lib.dialects.wire import Dialect, Headers, Reply, Request, reply_json
+from lib.dialects.wire import Dialect, Headers, Reply, reply_json
 from lib.errors import Malformed, NoMethod, NotEditable, Refusal, Unauthenticated
 
 ROUTES = tuple(
@@ -34,25 +31,6 @@ ROUTES = tuple(
     for noun in (root, nodes, trees, lists, users, letters, groups, pubsub, items, stream, kv, telemetry)
     for route in noun.ROUTES
 )
-
-
-def credential(request: Request) -> str | None:
-    """The token of a request: `Bearer`, `Token`, or the password of `Basic`. None for a header of another form, a
-    bare token included, so that public reads ignore it (kernelci.md 8)."""
-    scheme, _, rest = request.headers.get("authorization", "").strip().partition(" ")
-    scheme, rest = scheme.lower(), rest.strip()
-    if scheme in ("bearer", "token"):
-        return rest or None
-    return _password(rest) if scheme == "basic" else None
-
-
-def _password(text: str) -> str | None:
-    """The password of a Basic credential."""
-    try:
-        pair = base64.b64decode(text, validate=True).decode()
-    except (binascii.Error, ValueError):
-        return None
-    return pair.partition(":")[2] or None
 
 
 def refuse(error: Exception, status: int) -> Reply:
@@ -71,4 +49,4 @@ def refuse(error: Exception, status: int) -> Reply:
     return reply_json({"detail": str(error)}, status, headers)
 
 
-DIALECT = Dialect("kernelci", ROUTES, credential, refuse, slash="redirect")
+DIALECT = Dialect("kernelci", ROUTES, refuse, slash="redirect")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from lib.auth.port import Auth
 from lib.clock import stamp
 from lib.domain.account.access import Actor
+from lib.domain.account.recent import Recent
 from lib.domain.query.query import Filter, Query
 from lib.domain.query.search import Searcher
 from lib.errors import Coded, Conflict, Exists, Invalid, NotFound
@@ -19,9 +20,9 @@ from lib.store.port import Body, Doc, Scan, Store, Tx, Where
 
 PASSWORD_CHARS_MAX = 1024
 GROUP_CHARS_MAX = 200
-KNOWN_FOR = timedelta(seconds=1)
-KNOWN_MAX = 10_000
 MEMBERS_AT_ONCE = 100
+TOKENS_MAX = 100
+"""Most tokens of a user (`token`)."""
 
 
 class Group(NamedTuple):
@@ -85,9 +86,9 @@ class Accounts:
     auth: Auth
     search: Searcher
     ids: Ids
-    vouch: Callable[[str, datetime], FederatedLogin | None] = lambda token, now: None
+    vouch: Callable[[str, datetime], FederatedLogin | None] | None = None
     """Tells the users of another authority by their tokens."""
-    _known: dict[str, tuple[datetime, Actor | None]] = field(default_factory=dict)
+    _actors: Recent[Actor | None] = field(default_factory=Recent)
 
     def login(self, username: str, password: str, now: datetime) -> str:
         """A token for a user. Raises Coded with the wire's constant when the pair is wrong or the user unverified."""
@@ -102,31 +103,24 @@ class Accounts:
         return self.auth.mint(user.id, now)
 
     def actor_of(self, token: str, now: datetime) -> Actor | None:
-        """Who a token stands for; None for a token not in force or a user gone or inactive.
-
-        A user is read anew every KNOWN_FOR, and at once after a change made here: what another process changed holds
-        that much later.
-        """
+        """The user whose session a token is; None for a token not in force or a user gone or inactive."""
         claims = self.auth.check(token, now)
         if claims is not None:
-            return self._actor(str(claims["sub"]), now)
-        vouched = self.vouch(token, now)
-        actor = None if vouched is None else self._actor(vouched.id, now)
+            return self.actor(str(claims["sub"]), now)
+        vouched = self.vouch(token, now) if self.vouch is not None else None
+        actor = None if vouched is None else self.actor(vouched.id, now)
         if vouched is None or actor is None:
             return None
         is_superuser = actor.is_superuser or vouched.is_superuser
         return replace(actor, is_superuser=is_superuser, groups=actor.groups | vouched.groups)
 
-    def _actor(self, id: str, now: datetime) -> Actor | None:
-        known = self._known.get(id)
-        if known is not None and known[0] <= now < known[0] + KNOWN_FOR:
-            return known[1]
+    def actor(self, id: str, now: datetime) -> Actor | None:
+        """The active user of an id. A change made here counts at once, one by another process within a second."""
+        return self._actors.get(id, now, self._read_actor)
+
+    def _read_actor(self, id: str) -> Actor | None:
         user = self.get(id)
-        actor = user.as_actor() if user is not None and user.is_active else None
-        if len(self._known) >= KNOWN_MAX:
-            self._known.clear()
-        self._known[id] = (now, actor)
-        return actor
+        return user.as_actor() if user is not None and user.is_active else None
 
     def get(self, id: str) -> User | None:
         """The user, or None."""
@@ -228,7 +222,7 @@ class Accounts:
             return user
 
         edited = self.store.transact(work)
-        self._known.pop(id, None)
+        self._actors.forget(id)
         return edited
 
     def update_password(self, username: str, password: str, new_password: str) -> None:
@@ -240,7 +234,7 @@ class Accounts:
         self.edit(user.id, {"password": new_password})
 
     def delete(self, id: str) -> None:
-        """Remove a user; what the user submitted stays. Raises NotFound."""
+        """Remove a user and the user's tokens; what the user submitted stays. Raises NotFound."""
 
         def work(tx: Tx) -> None:
             doc = tx.load("user", id)
@@ -248,12 +242,15 @@ class Accounts:
                 raise NotFound("user", id)
             name_key = unique_key("username", doc.body["username"])
             tx.load("unique", name_key)
+            tokens = tx.find("token", Scan((Where("user", "==", id),), limit=TOKENS_MAX)).docs
+            for token in tokens:
+                tx.drop("token", token.key)
             tx.drop("user", id)
             tx.save("unique", name_key, {"id": id, "is_former": True})
             tx.drop("unique", unique_key("email", doc.body["email_folded"]))
 
         self.store.transact(work)
-        self._known.pop(id, None)
+        self._actors.forget(id)
 
     def make_group(self, name: str, now: datetime) -> Group:
         """A new group. Raises Exists for a name that is taken."""

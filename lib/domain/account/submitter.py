@@ -6,11 +6,12 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from lib.auth.port import Auth, Claims
 from lib.clock import stamp
 from lib.domain.account.access import ORIGIN_GROUP, Actor
+from lib.domain.account.recent import Recent
 from lib.errors import Invalid
 from lib.ids import Ids
 from lib.store.port import Store, Tx
@@ -18,9 +19,6 @@ from lib.store.port import Store, Tx
 ORIGINS_MAX = 100
 ORIGIN_CHARS_MAX = 100
 NAME_CHARS_MAX = 200
-KNOWN_FOR = timedelta(seconds=1)
-"""How long a look at the revocations holds: one made by another process counts that much later."""
-KNOWN_MAX = 10_000
 _ORIGIN = re.compile(r"[a-z0-9_]+\Z", re.ASCII)
 
 
@@ -31,7 +29,7 @@ class Submitters:
     store: Store
     auth: Auth
     ids: Ids
-    _revoked: dict[str, tuple[datetime, bool]] = field(default_factory=dict)
+    _revoked: Recent[bool] = field(default_factory=Recent)
 
     def mint(self, origins: Sequence[str], now: datetime, expires_s: int, name: str = "") -> str:
         """A token for these origins. Raises Invalid."""
@@ -49,7 +47,7 @@ class Submitters:
         if claims is None:
             return None
         name = _name(claims, token)
-        if self._is_revoked(name, now):
+        if self._revoked.get(name, now, self._is_revoked):
             return None
         return Actor(f"submitter:{name}", f"submitter:{name}", origins=frozenset(claims["origin"]))
 
@@ -71,23 +69,16 @@ class Submitters:
                 tx.create("revocation", _key(name), {"name": name, "at": stamp(now)})
 
         self.store.transact(work)
-        self._revoked.pop(name, None)
+        self._revoked.forget(name)
 
-    def _is_revoked(self, name: str, now: datetime) -> bool:
-        known = self._revoked.get(name)
-        if known is not None and known[0] <= now < known[0] + KNOWN_FOR:
-            return known[1]
-        is_revoked = self.store.load("revocation", _key(name)) is not None
-        if len(self._revoked) >= KNOWN_MAX:
-            self._revoked.clear()
-        self._revoked[name] = (now, is_revoked)
-        return is_revoked
+    def _is_revoked(self, name: str) -> bool:
+        return self.store.load("revocation", _key(name)) is not None
 
 
-def check_origin(origin: str) -> None:
+def check_origin(origin: str, path: str = "origin") -> None:
     """Refuse what no object may have as its origin (kcidb.md 1.2)."""
     if not _ORIGIN.match(origin) or len(origin) > ORIGIN_CHARS_MAX:
-        raise Invalid("origin", "must be lower-case letters, digits and _, like `my_lab`")
+        raise Invalid(path, "must be lower-case letters, digits and _, like `my_lab`")
 
 
 def _name(claims: Claims, token: str) -> str:

@@ -35,7 +35,7 @@ def test_case(store, case, client, request):
     for step in case.body["exchanges"]:
         method, _, target = step["request"].partition(" ")
         more = {"json_body": step["json"]} if "json" in step else {"body": step.get("text", "").encode()}
-        reply = client.send(method, target, **more)
+        reply = client.send(method, target, headers=step.get("headers", {}), **more)
         replies.append({"status": reply.status, "json": json.loads(reply.body)})
         if reply.status == 200 and "error" not in replies[-1]["json"]:
             TypeAdapter(route_of(step).gives).validate_python(replies[-1]["json"])

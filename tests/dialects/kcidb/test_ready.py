@@ -1,4 +1,4 @@
-"""Golden cases of purposes, readiness and watches (`tests/dialects/golden.py`)."""
+"""Golden cases of credentials, purposes, readiness and watches (`tests/dialects/golden.py`)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lib.outbound.memory import MemoryCourier, MemoryPost
 from tests.dialects import golden
 
 CASES = Path(__file__).parent / "cases"
-ALL = golden.cases(CASES / f"{name}.json" for name in ("purposes", "readiness", "watches"))
+ALL = golden.cases(CASES / f"{name}.json" for name in ("credentials", "purposes", "readiness", "watches"))
 
 
 @pytest.fixture

@@ -3,8 +3,9 @@
 `given` are groups, users whose password is their name, and nodes, each POSTed by its `as`. `<name>` stands for the id
 of a user or node of `given`, `<id1>`, `<id2>` … for ids made while the case runs, in the order they are first shown,
 `<event1>` … for the ids of events, `<next1>` … for the cursors of pages, `<verify token of name>` and `<reset token of
-name>` for what a letter to a user of `given` holds at the start. `shows` names further headers of a reply that are part
-of the case.
+name>` for what a letter to a user of `given` holds at the start, `<basic of name>` and `<token of name as the user>`
+for the user's token in `Basic`, as the password and as the user name. `shows` names further headers of a reply that are
+part of the case.
 """
 
 from __future__ import annotations

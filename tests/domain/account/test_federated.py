@@ -8,7 +8,7 @@ import pytest
 
 from lib.auth.port import FederatedUser
 from lib.domain.account import federated
-from lib.domain.account.account import KNOWN_FOR
+from lib.domain.account.recent import KNOWN_FOR
 from lib.domain.hub import Hub
 from lib.domain.query.query import Query
 from lib.errors import Coded, Exists, Invalid, Unavailable

@@ -3,7 +3,8 @@
 import pytest
 
 from lib.domain.account.access import Actor, may_submit
-from lib.domain.account.submitter import KNOWN_FOR, Submitters, name_of
+from lib.domain.account.recent import KNOWN_FOR
+from lib.domain.account.submitter import Submitters, name_of
 from lib.errors import Invalid
 
 
