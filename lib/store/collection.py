@@ -52,8 +52,8 @@ class Shape:
 
     Names after the first in `order` are range filters that the index answers without reading documents.
 
-A scan may combine shapes with the same `order`: each backend intersects them (Firestore by merging, SQLite by
-filtering).
+    A scan may combine shapes with the same `order`: each backend intersects them (Firestore by merging, SQLite by
+    filtering).
     """
 
     equal: tuple[str, ...]

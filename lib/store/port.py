@@ -94,9 +94,9 @@ class Where:
 class Scan:
     """A selection of documents in an order. `order` is a field name (`-` first: descending) or "" for key order.
 
-Ties are ordered by key, ascending, or descending under a descending order. Documents whose order field is null are left
-out. `after` is the `next` of an earlier page, or `encode_cursor` of a document's order value. `skip` is the number of
-documents to skip first.
+    Ties are ordered by key, ascending, or descending under a descending order. Documents whose order field is null are
+    left out. `after` is the `next` of an earlier page, or `encode_cursor` of a document's order value. `skip` is the
+    number of documents to skip first.
     """
 
     where: tuple[Where, ...] = ()

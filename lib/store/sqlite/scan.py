@@ -37,7 +37,7 @@ class Statement(NamedTuple):
 class Leader(NamedTuple):
     """The index that a scan reads along, and the equality it starts with (None: the whole index in its order).
 
-`pins` are the fields whose equalities define the start in the index, so that every entry read matches them.
+    `pins` are the fields whose equalities define the start in the index, so that every entry read matches them.
     """
 
     term: Term | None
@@ -49,7 +49,7 @@ class Leader(NamedTuple):
 def find_sql(layout: Layout, scan: Scan, look: Look) -> Statement | None:
     """The statement of one page and one more document; None when nothing can match.
 
-Its columns are `layout.selected` and the order value. Raises Unserved and Invalid as the port defines.
+    Its columns are `layout.selected` and the order value. Raises Unserved and Invalid as the port defines.
     """
     terms = fit_scan(layout.collection, scan)
     if terms is None:

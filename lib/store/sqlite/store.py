@@ -58,8 +58,8 @@ class SqliteStore:
     """A store in one SQLite file. With `path` "" it exists as long as this object, in a temporary file, so that it
     behaves like any other; that file is never synced.
 
-`clock` dates events. `batch_s` bounds how long one batch accepts more work before it commits. `rehearse` runs every
-work twice and discards the first run, so that tests detect work that is not pure.
+    `clock` dates events. `batch_s` bounds how long one batch accepts more work before it commits. `rehearse` runs every
+    work twice and discards the first run, so that tests detect work that is not pure.
     """
 
     writes_max = WRITES_MAX

@@ -92,7 +92,7 @@ def is_outage(error: BaseException) -> bool:
 class HalfDone(Exception):
     """A write failed after other writes of its transaction were done, so SQLite's transaction must be rolled back.
 
-The caller of `transact` gets its cause.
+    The caller of `transact` gets its cause.
     """
 
 
@@ -108,7 +108,7 @@ class _Held:
 class SqliteTx:
     """One run of one piece of work: reads on the writer's connection, writes collected for `apply`.
 
-A read after a write, and a `save` of a document that was not read, are faults of the product: RuntimeError.
+    A read after a write, and a `save` of a document that was not read, are faults of the product: RuntimeError.
     """
 
     def __init__(self, connection: sqlite3.Connection, schema: Schema, clock: Clock, writes_max: int) -> None:
@@ -169,8 +169,8 @@ A read after a write, and a `save` of a document that was not read, are faults o
     def apply(self) -> None:
         """Do the writes. Raises Exists before anything is written, HalfDone when a later write fails.
 
-Keys are checked first, so that a taken key does not roll back the other work of the batch. Savepoints would work too,
-but SQLite copies every page that changes under a savepoint, which made small writes a quarter slower.
+        Keys are checked first, so that a taken key does not roll back the other work of the batch. Savepoints would
+        work too, but SQLite copies every page that changes under a savepoint, which made small writes a quarter slower.
         """
         if len(self._writes) > 1:
             self._check_free()

@@ -136,8 +136,8 @@ class Writer:
     def _call(self, loop: Loop) -> None:
         """Make the loop lead once as many callers wait as shared the previous commit, or after LINGER_S at the latest.
 
-Clients that got their replies together send again together, and a commit of many costs little more than a commit of
-one.
+        Clients that got their replies together send again together, and a commit of many costs little more than a
+        commit of one.
         """
         if self._loop is not loop:
             # Another loop, which may be closed by now; then its scheduled call never runs.
@@ -220,7 +220,7 @@ one.
         """Run the queued work, and work that is queued meanwhile, in one transaction that stays open. Returns the
         batch.
 
-If the begin fails, the whole batch fails and the transaction is rolled back.
+        If the begin fails, the whole batch fails and the transaction is rolled back.
         """
         batch: list[_Job] = []
         if self._waiting:
