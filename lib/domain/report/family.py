@@ -1,6 +1,6 @@
-"""Families: what reports hang from, and what hangs from them, all the way (kcidb.md 4.1).
+"""Families: all ancestors and all descendants of reports (kcidb.md 4.1).
 
-Reads no more reports than it gives, and one scan for every thirty parents.
+Reads only the reports that it returns, with one scan for every thirty parents.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lib.errors import Invalid, TooCostly
 from lib.store.port import Body, Doc, Scan
 
 REPORTS_MAX = 5000
-"""Most reports that one request may find below or above those it names. More is refused, never cut."""
+"""Most ancestors or descendants that one request may find. More are refused, never cut."""
 KEYS_AT_ONCE = 500
 """Parents that are loaded together."""
 
@@ -31,7 +31,7 @@ class Families:
     reports_max: int = REPORTS_MAX
 
     def load(self, keys: list[Key]) -> Bodies:
-        """The reports of these keys that there are, kind by kind."""
+        """The existing reports of these keys, kind by kind."""
         found: Bodies = {}
         for kind in KINDS:
             some = list(dict.fromkeys(key for key in keys if key.kind == kind))
@@ -41,9 +41,9 @@ class Families:
         return found
 
     def children(self, roots: Bodies) -> Bodies:
-        """Everything that hangs from these reports, without them. Raises TooCostly past the cap."""
+        """All descendants of these reports, without the reports themselves. Raises TooCostly past REPORTS_MAX."""
         found: Bodies = {}
-        # Whatever hangs from a kind stands after it in KINDS, so one pass reaches everything.
+        # Children come after their parents in KINDS, so one pass reaches all descendants.
         for kind in KINDS:
             above = [key for key in (*roots, *found) if key.kind == kind]
             for below, field in CHILDREN[kind]:
@@ -56,10 +56,10 @@ class Families:
         return found
 
     def parents(self, of: Bodies) -> Bodies:
-        """Everything that these reports hang from, as far as it is stored, without them."""
+        """All stored ancestors of these reports, without the reports themselves."""
         found: Bodies = {}
         wanted = _above(of)
-        # Whatever a kind hangs from stands before it in KINDS.
+        # Parents come before their children in KINDS.
         for kind in reversed(KINDS):
             more = self.load([key for key in wanted if key.kind == kind and key not in of])
             found.update(more)
@@ -67,7 +67,7 @@ class Families:
         return found
 
     def page(self, key: Key, kind: str, limit: int, after: str | None) -> tuple[Bodies, str | None]:
-        """One page of the reports of a kind that hang from this one directly, and where the next begins."""
+        """One page of the direct children of one kind, and the cursor of the next page."""
         if kind not in dict(CHILDREN[key.kind]):
             raise Invalid("children", f"no {kind} hang from {key.kind}")
         if after is not None and check_cursor(after) is not None:
