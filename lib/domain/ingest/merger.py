@@ -1,6 +1,6 @@
-"""The merger: reads the reports that some copies are of, joins them, and writes what changed, in one transaction.
+"""The merger: reads the reports of some copies, joins the copies, and writes the changed reports, in one transaction.
 
-Who merges (the intake, a rebuild) says where the copies come from; what they make of a report is `report.py`.
+The callers (the intake, a rebuild) supply the copies; `report.py` joins a copy to a report.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EXCERPTS_KNOWN_MAX = 50_000
 
 
 class PreparedCopy(NamedTuple):
-    """A copy made ready: its report's key in the store, and its fields, a long excerpt lifted out of them."""
+    """A copy prepared for the merge: its report's key in the store, and its fields with a long excerpt lifted out."""
 
     key: Key
     store_key: str
@@ -38,7 +38,7 @@ class Piece(NamedTuple):
 
 
 class ViewChange(NamedTuple):
-    """A report whose view is new or another than before."""
+    """A report whose view is new or changed."""
 
     key: Key
     store_key: str
@@ -48,7 +48,7 @@ class ViewChange(NamedTuple):
 
 @dataclass(slots=True)
 class MergeOutcome:
-    """What a piece made of its reports."""
+    """The effect of a piece on its reports."""
 
     new: int = 0
     changed: int = 0
@@ -61,7 +61,7 @@ class MergeOutcome:
 
 
 def make_piece(copies: Iterable[Copy]) -> Piece:
-    """The copies, ready to be merged."""
+    """The copies, prepared for the merge."""
     items, excerpts = [], {}
     for key, fields in copies:
         lifted, text = lift(fields)
@@ -73,12 +73,13 @@ def make_piece(copies: Iterable[Copy]) -> Piece:
 
 @dataclass(slots=True)
 class Merger:
-    """Merges pieces. Remembers excerpts that are stored, since they are never taken away."""
+    """Merges pieces. Caches the digests of stored excerpts, since excerpts are never deleted."""
 
     known: dict[str, None] = field(default_factory=dict)
 
     def merge(self, tx: Tx, piece: Piece, source: str, received_at: str, changed_at: str) -> MergeOutcome:
-        """Join a piece of the submission `source` into the reports; the transaction has written nothing yet."""
+        """Join a piece of the submission `source` to the reports. The transaction must not have written anything
+        yet."""
         reports, missing = self._read(tx, piece)
         joined: dict[str, tuple[PreparedCopy, Body | None]] = {}
         for item in piece.items:
@@ -93,7 +94,7 @@ class Merger:
         return outcome
 
     def remember(self, piece: Piece) -> None:
-        """The piece was committed, with its excerpts."""
+        """Record that the piece and its excerpts were committed."""
         if len(self.known) > EXCERPTS_KNOWN_MAX:
             self.known.clear()
         self.known.update(dict.fromkeys(piece.excerpts))
@@ -107,7 +108,7 @@ class Merger:
 
     @staticmethod
     def _write(tx: Tx, item: PreparedCopy, doc: Doc | None, body: Body, changed_at: str, outcome: MergeOutcome) -> None:
-        """Write a report if it changed, and note what became of it."""
+        """Write a report if it changed, and record the outcome."""
         collection = COLLECTION[item.key.kind]
         outcome.conflicts += "conflicted" in body
         if doc is None:
@@ -126,7 +127,7 @@ class Merger:
 
 
 def load_reports(reader: Store | Tx, piece: Piece) -> dict[str, Doc | None]:
-    """The stored reports that a piece is about, by their keys in the store."""
+    """The stored reports of a piece, by their keys in the store."""
     keys: dict[str, dict[str, None]] = {}
     for item in piece.items:
         keys.setdefault(item.key.kind, {})[item.store_key] = None
@@ -140,8 +141,8 @@ def load_reports(reader: Store | Tx, piece: Piece) -> dict[str, Doc | None]:
 def news_of(
     source: str, data: dict[str, Any], changes: Sequence[ViewChange], *, owner: str | None, origin: str
 ) -> News:
-    """What to tell of a merged piece: which views are new or others. Its id says what it tells, so that it is the same
-    if it is told twice. `origin` is the URL that the hub's events come from."""
+    """The event of a merged piece: its new and changed views. The id is derived from the content, so that a repeated
+    event has the same id. `origin` is the source URL of the hub's events."""
     whole = hashlib.sha256(source.encode())
     for change in changes:
         whole.update(f"\0{change.store_key}{change.digest}".encode())

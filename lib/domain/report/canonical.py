@@ -1,6 +1,6 @@
-"""Canonical JSON: one text for each value, so that digests and orders of values mean something (kcidb.md 2.3).
+"""Canonical JSON: one text for each value, so that digests and orders of values are well defined (kcidb.md 2.3).
 
-Keys are sorted by code point; nothing stands between the tokens; characters outside ASCII are written as they are; a
+Keys are sorted by code point. There is no space between tokens. Characters outside ASCII are written as they are. A
 whole number has no fraction (`600.0` is `600`) where a float holds it exactly. Other numbers are the shortest text that
 reads back to the same float, in orjson's spelling.
 """
