@@ -1,6 +1,6 @@
-"""What the one who deploys says, from the environment (`make deploy PROJECT=… REGION=…` puts it there), checked.
+"""The parameters of a deployment, read from the environment (`make deploy PROJECT=… REGION=…` sets it) and checked.
 
-Every value goes into a script, so each has a narrow pattern besides being quoted there.
+Every value goes into a script, so each has a narrow pattern and is quoted there too.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class FaultyParameters(Exception):
 
 
 class Parameters(NamedTuple):
-    """What was said, with what follows from it."""
+    """The checked parameters, and values derived from them."""
 
     project: str
     region: str
@@ -63,16 +63,16 @@ class Parameters(NamedTuple):
     has_recovery: bool = False
 
     def account(self, name: str) -> str:
-        """The address of one of our service accounts."""
+        """The address of one of the hub's service accounts."""
         return f"{name}@{self.project}.iam.gserviceaccount.com"
 
     def member(self, name: str) -> str:
-        """One of our service accounts as a member of a policy."""
+        """One of the hub's service accounts as a member of a policy."""
         return f"serviceAccount:{self.account(name)}"
 
 
 def read(environ: Mapping[str, str]) -> Parameters:
-    """The parameters. Raises Wrong with all faults at once."""
+    """The parameters. Raises FaultyParameters with all faults at once."""
     faults, found = [], {}
     for parameter in PARAMETERS:
         value = found[parameter.name] = environ.get(parameter.name, "")
