@@ -1,7 +1,7 @@
 """Every deployable function, by name: `functions-framework --target=node`, `gcloud functions deploy node …`.
 
-Each serves one slice of the route table (`functions.edge`), `hub` serves all of it. Importing this does no work:
-settings are read and the store is opened by the first request.
+Each function serves one slice of the route table (`functions.edge`); `hub` serves all slices. The import does no work:
+the first request reads the settings and opens the store.
 """
 
 from functions.flask_shell import target

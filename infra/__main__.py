@@ -1,6 +1,6 @@
 """`python -m infra plan | deploy | files`; the parameters come from the environment (`make plan PROJECT=… REGION=…`).
 
-plan prints the script that deploy runs, and touches nothing. files writes the generated files of this folder anew.
+plan prints the script that deploy runs, and changes nothing. files writes the generated files of this folder anew.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ USAGE = "usage: python -m infra plan | deploy | files"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; gives the exit status."""
+    """Run one command. Returns the exit status."""
     match arguments:
         case ["files"]:
             for path, text in generated.files().items():

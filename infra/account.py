@@ -1,7 +1,7 @@
-"""Service accounts, and what each may do in the project as a whole. Nobody is owner or editor.
+"""Service accounts, and their roles in the project as a whole. No account is owner or editor.
 
-One account a function, one as which Cloud Build builds them, and one each as which Pub/Sub and Cloud Scheduler call in.
-What concerns one topic, secret or function is granted there (`secret`, `topic`, `function`, `push`).
+There is one account for each function, one for Cloud Build, and one each for the calls of Pub/Sub and Cloud Scheduler.
+Roles on one topic, secret or function are granted in its own file (`secret`, `topic`, `function`, `push`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OTHERS = (
     (name.SCHEDULER, "Cloud Scheduler calls in as this one"),
 )
 BUILD_ROLES = ("roles/logging.logWriter", "roles/artifactregistry.writer", "roles/storage.objectViewer")
-"""What Google asks of an account that builds functions; the default one has far more."""
+"""The roles that Google requires of an account that builds functions; the default account has far more."""
 
 
 def steps(p: Parameters) -> Iterator[Step]:
@@ -55,7 +55,7 @@ def _in_database(p: Parameters, id: str, role: str) -> Ensure:
     expression = f'resource.name == "projects/{p.project}/databases/{name.DATABASE}"'
     condition = {"title": "tributary-database", "expression": expression}
     add = ("projects", "add-iam-policy-binding", p.project, f"--member={p.member(id)}", f"--role={role}")
-    # `:` is no part of the value, so it can stand between the fields; a comma could not be told from one in a value.
+    # The values hold no `:`, so it can separate the fields; a comma may occur in a value.
     flag = f"--condition=^:^title={condition['title']}:expression={expression}"
     return grant(
         f"{id} has {role} on the database", "project-policy", p.member(id), role, gcloud(*add, flag), condition

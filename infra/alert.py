@@ -1,4 +1,4 @@
-"""What somebody should hear of: the sweep stands still, or a message could not be taken in."""
+"""Alerts: no sweep succeeds, or a message could not be delivered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SWEPT = (
     'jsonPayload."@type"="type.googleapis.com/google.cloud.scheduler.logging.AttemptFinished" AND '
     "httpRequest.status=200"
 )
-"""Cloud Scheduler's own log tells how each call ended, whatever the function is called."""
+"""Cloud Scheduler's own log holds the outcome of each call, for any name of the function."""
 STALE_S, WINDOW_S = 600, 60
 CHANNEL = "Tributary: who looks after it"
 
@@ -26,7 +26,7 @@ Condition = dict[str, Any]
 
 
 def stale() -> list[Condition]:
-    """No sweep ended well for a while: the count is zero, or there is none any more."""
+    """No sweep succeeded for a while: the count is zero, or absent."""
     counted = {
         "filter": f'metric.type="logging.googleapis.com/user/{METRIC}" AND resource.type="cloud_scheduler_job"',
         "duration": f"{STALE_S}s",
@@ -40,7 +40,7 @@ def stale() -> list[Condition]:
 
 
 def dead() -> list[Condition]:
-    """A message was given up."""
+    """A message was moved to the dead letters."""
     waiting = {
         "filter": 'metric.type="pubsub.googleapis.com/subscription/num_undelivered_messages" AND '
         f'resource.type="pubsub_subscription" AND resource.labels.subscription_id="{DEAD_LETTERS}"',

@@ -1,4 +1,4 @@
-"""The Google services that must be switched on, and the number of the project."""
+"""The Google services that must be enabled, and the number of the project."""
 
 from __future__ import annotations
 

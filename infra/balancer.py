@@ -1,6 +1,6 @@
-"""One host name before all functions: a global load balancer whose URL map is made from the route table.
+"""One host name for all functions: a global load balancer whose URL map is made from the route table.
 
-Only with DOMAIN. The address must be entered in the DNS by hand; Google makes the certificate once it is.
+Only with DOMAIN. The operator enters the address in the DNS; then Google issues the certificate.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _address(p: Parameters) -> Iterator[Step]:
 
 
 def _backends(p: Parameters) -> Iterator[Step]:
-    """A group that stands for the function, and a service that uses it, for each."""
+    """For each function an endpoint group, and a backend service that uses it."""
     served = [f for f in function.chosen(p) if f.is_open]
     groups = ("compute", "network-endpoint-groups")
     yield Look("groups", (*groups, "list", f"--regions={p.region}"))
@@ -87,8 +87,8 @@ def _url_map(p: Parameters) -> Ensure:
 
 
 def _front(p: Parameters) -> Iterator[Step]:
-    """The certificate, the proxy that uses it and the rule that leads to the proxy. A domain that changed needs a new
-    certificate, made by hand: the old one would be gone before the new one is valid."""
+    """The certificate, the proxy that uses it and the rule that forwards to the proxy. A changed domain needs a new
+    certificate, made by hand: otherwise the old one would be deleted before the new one is valid."""
     compute = f"{ROOT}/{p.project}/global"
     yield Look("certificates", ("compute", "ssl-certificates", "list", "--global"))
     yield Ensure(

@@ -1,8 +1,8 @@
-"""`python -m infra.check` (`make check-infra`): what Google's own tools say of the script, where they are installed.
+"""`python -m infra.check` (`make check-infra`): checks the script with Google's own tools, where they are installed.
 
-Every kind of gcloud command is read by the real gcloud, which knows its flags; nobody is logged in, in an empty
-configuration behind a proxy that is not there, so reading is all it can do. The index file goes through the check of
-Firebase's tools, if npx can fetch them. Nothing here is needed by `make test`.
+The real gcloud parses every kind of command, since it knows its flags. It runs without a login, in an empty
+configuration and behind a proxy that does not exist, so it can only parse. Firebase's tools check the index file, if
+npx can fetch them. `make test` does not need this module.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KNOWN = {
     "NUMBER": "123456789012", "SOURCE": "0123456789abcdef", "FOUND": "projects/demo-project/alertPolicies/1",
     "CHANNEL": "projects/demo-project/notificationChannels/1",
 }  # fmt: skip
-"""What the script would know while it runs."""
+"""Example values of the variables that the script sets while it runs."""
 UNDERSTOOD = ("You do not currently have an active account selected", "gcloud auth login")
 FIREBASE_TOOLS = "firebase-tools@15.34.2"
 VALIDATE = """
@@ -38,13 +38,13 @@ CALL_S, FETCH_S = 60, 600
 
 
 def main() -> int:
-    """Check what can be; gives the exit status."""
+    """Run the checks whose tools are installed. Returns the exit status."""
     faults = [*_gcloud(), *_firebase()]
     return output.refuse(*faults) if faults else 0
 
 
 def commands() -> dict[tuple[str, ...], tuple[str, ...]]:
-    """One command of each kind: the same words and flags, whatever the values."""
+    """One command of each kind. Commands of one kind have the same words and flags, and differ in values only."""
     found: dict[tuple[str, ...], tuple[str, ...]] = {}
     for p in VARIANTS:
         for step in declared.steps(p):

@@ -1,13 +1,14 @@
-"""What is wanted against what is there: `python -m infra.compare` answers the script, a line for a line.
+"""Compares the wanted state with the found state: `python -m infra.compare` answers each line of the script with a
+line.
 
-It is asked `FILE<TAB>{"where": …, "has": …, "wanted": …, "fixed": …, "lacks": …}` and says
+The question is `FILE<TAB>{"where": …, "has": …, "wanted": …, "fixed": …, "lacks": …}`, and the answer
 
-    missing                 nothing in FILE fits `where`, or what does lacks what it should have
-    same NAME               it is there and as wanted
+    missing                 nothing in FILE matches `where`, or the match lacks a part of `has`
+    same NAME               it exists and is as wanted
     differs NAME<TAB>WHAT   these fields are not as wanted
     fixed NAME<TAB>WHAT     these are not, and cannot be changed in place
 
-or, asked `FILE<TAB>{"where": …, "pick": FIELD}`, the value of a field of it: `picked VALUE`.
+The question `FILE<TAB>{"where": …, "pick": FIELD}` is answered with the value of that field: `picked VALUE`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from typing import Any
 from infra import output
 
 SETS = ("bindings", "members")
-"""Lists of an IAM policy: ours must be in them, others may. Every other list is compared whole and in order."""
+"""Lists of an IAM policy that must contain the wanted entries and may contain others. Other lists must be equal, in
+order."""
 
 
 def fits(where: Any, found: Any) -> bool:
-    """Whether something is what `where` describes; texts are patterns (`projects/*/secrets/x`)."""
+    """Whether a found value matches `where`; texts are patterns (`projects/*/secrets/x`)."""
     if isinstance(where, Mapping):
         return isinstance(found, Mapping) and all(fits(w, found.get(key)) for key, w in where.items())
     if isinstance(where, list):
@@ -35,8 +37,8 @@ def fits(where: Any, found: Any) -> bool:
 
 
 def differences(wanted: Any, found: Any, path: str = "") -> list[str]:
-    """The paths at which something is not as wanted. What is wanted as None must not be there; fields that nobody
-    asked for may be. A service leaves out what is false, zero or empty."""
+    """The paths of the differences. A field that is wanted as None must be absent; other fields may be present. A
+    service omits fields that are false, zero or empty."""
     if isinstance(wanted, Mapping):
         held = found if isinstance(found, Mapping) else {}
         return [d for key, w in wanted.items() for d in differences(w, held.get(key), f"{path}.{key}".lstrip("."))]
@@ -61,7 +63,7 @@ def _alike(wanted: Any, found: Any) -> bool:
 
 
 def items(text: str) -> list[Any]:
-    """What a look kept: a list as it is, an object as a list of one, nothing as none."""
+    """The result of a Look as a list: a list unchanged, an object as a list of one, an empty text as an empty list."""
     kept = json.loads(text) if text.strip() else []
     return kept if isinstance(kept, list) else [kept]
 
@@ -84,7 +86,7 @@ def judge(found: Sequence[Any], asked: Mapping[str, Any]) -> str:
 
 
 def main() -> int:
-    """Answer until nobody asks any more; gives the exit status."""
+    """Answer until the input ends. Returns the exit status."""
     for line in iter(sys.stdin.readline, ""):
         file, _, asked = line.partition("\t")
         output.say(judge(items(Path(file).read_text()), json.loads(asked)))

@@ -1,4 +1,4 @@
-"""Everything that is provisioned, in the order in which it can be."""
+"""All provisioned parts, in an order that satisfies their dependencies."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def steps(p: Parameters) -> Iterator[Step]:
 
 
 def notes(p: Parameters) -> list[str]:
-    """What the one who deploys should know of his choice."""
+    """Notes about the chosen deployment for its operator."""
     address = function.public_url(p)
     if p.domain:
         return [

@@ -1,7 +1,7 @@
-"""Firestore: the database, its composite indexes, what is not indexed, what expires, and its rules.
+"""Firestore: the database, its composite indexes, exemptions, expiry policies, and its rules.
 
 The indexes come from the store's own table (`lib/store/indexes.py`), in Firestore's form (`lib.store.firestore.index`).
-The same goes to `firestore.indexes.json`, for those who use Firebase's tools.
+`firestore.indexes.json` holds the same, for users of Firebase's tools.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _direction(field: Entry) -> str:
 
 
 def _single(override: Entry) -> Ensure:
-    """Which indexes a field has of its own: those declared, usually none."""
+    """The single-field indexes of a field: the declared ones, usually none."""
     group, field = override["collectionGroup"], override["fieldPath"]
     words = ("firestore", "indexes", "fields", "update", field, _DATABASE, f"--collection-group={group}")
     kept = [f"--index={_direction(index)}" for index in override["indexes"]] or ["--disable-indexes"]

@@ -1,6 +1,6 @@
-"""The cloud functions: one a slice of the route table, or `hub` for all that clients ask.
+"""The cloud functions: one for each slice of the route table, or `hub` for all routes of clients.
 
-Each has an address known beforehand, `https://NAME-NUMBER.REGION.run.app`; an Expect holds Google to it.
+The address of each is known beforehand, `https://NAME-NUMBER.REGION.run.app`; an Expect checks it after the deployment.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ EVERYBODY = "allUsers"
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A deployed target of `main.py`. `is_open`: anyone may call it, for it checks its callers itself; the others
-    take calls from inside Google Cloud, by one account each."""
+    """A deployed target of `main.py`. `is_open`: anyone may call it, since it checks its callers itself. The others
+    accept calls from inside Google Cloud only, by one account each."""
 
     slice: str
     memory: str = "512Mi"
@@ -44,11 +44,11 @@ class Function:
 
     @property
     def publishes(self) -> bool:
-        """Whether it carries events to the topic: whoever writes does."""
+        """Whether it publishes events to the topic: every function that writes does."""
         return self.store_role == WRITES
 
     def role(self, p: Parameters) -> str:
-        """What it may do in the store. A visitor of Firebase gets a record at the first request, whichever that is."""
+        """Its role in the store. The first request of a Firebase user, on any route, creates a user record."""
         return WRITES if p.firebase else self.store_role
 
     def url(self, p: Parameters) -> str:
@@ -61,21 +61,21 @@ TABLE: Mapping[str, Function] = {
     for f in (
         Function("hub", memory="1Gi", concurrency=32),
         Function("node", memory="1Gi"),
-        # They only read: their accounts can do no more.
+        # These functions only read, so their accounts may only read.
         Function("query", memory="1Gi", store_role=READS),
         Function("pages", store_role=READS),
         Function("kcidb", memory="1Gi"),
         # A poll is held for up to two seconds and costs little meanwhile.
         Function("pubsub", concurrency=64),
-        # One sweep a minute; should one take longer, the next may run beside it.
+        # One sweep a minute; if one takes longer, the next may run at the same time.
         Function(SWEEP, concurrency=1, instances_max=2, timeout_s=300, is_open=False),
         Function(ON_EVENT, instances_max=10, timeout_s=60, is_open=False),
     )
 }
-"""What differs from the usual; a slice that has no line is deployed as usual."""
+"""Deviations from the defaults; a slice without a line is deployed with the defaults."""
 
 CALLERS = ((ON_EVENT, "HUB_PUSH_ACCOUNTS", PUSH), (SWEEP, "HUB_SCHEDULER_ACCOUNTS", SCHEDULER))
-"""Who calls what no client calls: the slice, the setting that names its callers, their account."""
+"""Callers of the slices that clients do not call: the slice, the setting that names its callers, their account."""
 
 
 def row(slice: str) -> Function:
@@ -84,7 +84,7 @@ def row(slice: str) -> Function:
 
 
 def chosen(p: Parameters) -> tuple[Function, ...]:
-    """What is deployed: every slice, or `hub` alone. Also `hub` where the load balancer needs it."""
+    """The deployed functions: every slice, or `hub` alone. Also `hub` where the load balancer needs it."""
     if p.is_single:
         return (row("hub"),)
     shared = ("hub",) if p.domain and "hub" in paths() else ()
@@ -92,7 +92,7 @@ def chosen(p: Parameters) -> tuple[Function, ...]:
 
 
 def paths() -> dict[str, list[str]]:
-    """Which paths the load balancer takes to which slice."""
+    """The paths that the load balancer forwards to each slice."""
     return route.declared({f.slice for f in TABLE.values() if not f.is_open})
 
 
@@ -104,13 +104,13 @@ def public_url(p: Parameters) -> str:
 
 
 def environment(f: Function, p: Parameters) -> dict[str, str]:
-    """The settings of a function (docs/settings.md), and what its server reads."""
+    """The settings of a function (docs/settings.md), and the variables of its server."""
     found = {
         "HUB_STORE": f"firestore://{p.project}",
         "HUB_BUS": f"pubsub://{p.project}/{EVENTS}",
         "HUB_PUBLIC_URL": public_url(p),
         "HUB_FIREBASE_PROJECT": p.firebase,
-        # functions-framework serves as many requests at once as it has threads.
+        # functions-framework serves one concurrent request in each thread.
         "THREADS": str(f.concurrency),
     }
     for slice, setting, account in CALLERS:
@@ -121,7 +121,7 @@ def environment(f: Function, p: Parameters) -> dict[str, str]:
 
 
 def serving(slice: str, p: Parameters) -> Function:
-    """The function that takes the calls of a slice: its own, or `hub` where that serves all."""
+    """The function that serves a slice: its own, or `hub` where that serves all."""
     return row("hub" if p.is_single else slice)
 
 
@@ -194,13 +194,13 @@ def _deployed(f: Function, p: Parameters) -> Ensure:
         flag("set-secrets", f"SECRET_KEY={SECRET}:latest"), flag("update-labels", "tributary-source=<SOURCE>"),
     )  # fmt: skip
     where = {"name": f"projects/*/locations/{p.region}/functions/{f.name}"}
-    # Only a new function is asked about callers; on an old one the answer would take away what is granted below.
+    # Only the creation sets the callers: an update would remove the grants below.
     create = deploy._replace(words=(*deploy.words, "--no-allow-unauthenticated"))
     return Ensure(f"function {f.name}", "functions", where, create=(create,), wanted=wanted, update=(deploy,))
 
 
 def _ingress(f: Function, p: Parameters) -> str:
-    """Where calls may come from. Pub/Sub and Cloud Scheduler count as internal."""
+    """The allowed sources of calls. Pub/Sub and Cloud Scheduler count as internal."""
     if not f.is_open:
         return "internal-only"
     return "internal-and-gclb" if p.domain else "all"

@@ -1,6 +1,6 @@
-"""The files of this folder that are made, not written: indexes, rules, and what points Firebase's tools to them.
+"""The generated files of this folder: indexes, rules, and the configuration of Firebase's tools.
 
-`make infra-files` writes them; a test of the house holds them fresh.
+`make infra-files` writes them; a test of tests/house checks that they are up to date.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FIREBASE = {"firestore": {"rules": "firestore.rules", "indexes": "firestore.inde
 
 
 def files() -> dict[Path, str]:
-    """Each with its text."""
+    """The generated files and their texts."""
     return {
         FOLDER / "firestore.indexes.json": _json(firestore_indexes()),
         FOLDER / "firestore.rules": RULES,

@@ -11,7 +11,7 @@ BYTES = 32
 
 
 def main() -> int:
-    """Pass a key on, without a line's end; gives the exit status."""
+    """Write a key to the pipe, without a newline. Returns the exit status."""
     try:
         output.pass_on(secrets.token_hex(BYTES))
     except ValueError as error:

@@ -1,8 +1,8 @@
 """Names that more than one cloud service needs."""
 
 BUILD, PUSH, SCHEDULER = "tributary-build", "tributary-push", "tributary-scheduler"
-"""Service accounts that are no function's: who builds, and as whom Pub/Sub and Cloud Scheduler call in."""
+"""Service accounts of Cloud Build, and of the calls of Pub/Sub and Cloud Scheduler."""
 SECRET = "tributary-secret-key"
 EVENTS, INBOX, KCIDB, DEAD = "tributary-events", "tributary-inbox", "tributary-kcidb", "tributary-dead"
-"""Topics: what the hub tells, what it is told, submissions of KCIDB, and what could not be delivered."""
+"""Topics: the hub's events, incoming events, submissions of KCIDB, and dead letters."""
 DATABASE = "(default)"

@@ -1,4 +1,4 @@
-"""What the commands of this folder say: answers on stdout, faults on stderr."""
+"""Output of the commands of this folder: answers on stdout, faults on stderr."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import sys
 
 
 def say(*lines: str) -> None:
-    """Answer, a line each. Somebody who stops reading (`| head`) is no fault."""
+    """Write lines to stdout. A reader that stops reading (`| head`) is not a fault."""
     try:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()
     except BrokenPipeError:
-        # Else Python complains of what is left to write when it ends.
+        # Otherwise Python reports unwritten output when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def pass_on(text: str) -> None:
-    """Give a text to the next program of a pipe, as it is. Raises ValueError where a person would read it."""
+    """Write a text unchanged to the next program of a pipe. Raises ValueError if the output is a terminal."""
     if sys.stdout.isatty():
         raise ValueError("this goes through a pipe, not to a terminal")
     sys.stdout.write(text)
@@ -25,7 +25,7 @@ def pass_on(text: str) -> None:
 
 
 def refuse(*faults: str) -> int:
-    """Tell why nothing was done, a line a fault; gives the exit status."""
+    """Write the reasons of a refusal to stderr, one fault a line. Returns the exit status."""
     for fault in faults:
         sys.stderr.write(f"error: {fault}\n")
     return 2

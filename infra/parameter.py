@@ -1,6 +1,6 @@
-"""What the one who deploys says, from the environment (`make deploy PROJECT=… REGION=…` puts it there), checked.
+"""The parameters of a deployment, read from the environment (`make deploy PROJECT=… REGION=…` sets it) and checked.
 
-Every value goes into a script, so each has a narrow pattern besides being quoted there.
+Every value goes into a script, so each has a narrow pattern and is quoted there too.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ PARAMETERS = (
     DeployParameter("REGION", r"[a-z]{2,16}(-[a-z]{2,16})+[0-9]{1,2}", "must be a region, like europe-west1",
               "where functions and jobs run", is_required=True),
     DeployParameter("LOCATION", r"[a-z]{2,16}(-[a-z]{2,16})*[0-9]{1,2}", "must be a Firestore location, like eur3",
-              "where Firestore keeps its data, for good; by default REGION"),
+              "where Firestore keeps its data; it cannot be changed later; by default REGION"),
     DeployParameter("DOMAIN", rf"(?=.{{4,253}}\Z)({_LABEL}\.)+[a-z]{{2,63}}",
               "must be a host name, like hub.example.org",
-              "one host name before all functions, by a load balancer"),
+              "one host name for all functions, by a load balancer"),
     DeployParameter("EMAIL", r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,251}[A-Za-z0-9]",
-              "must be an e-mail address", "who is told when an alert fires"),
-    DeployParameter("FIREBASE", _PROJECT, "must be a project id", "the Firebase project whose users are accepted too"),
+              "must be an e-mail address", "the address that gets a mail when an alert fires"),
+    DeployParameter("FIREBASE", _PROJECT, "must be a project id", "a Firebase project; its users are accepted too"),
     DeployParameter("SINGLE", *_SWITCH, "1: one function `hub` for everything"),
     DeployParameter("PITR", *_SWITCH, "1: Firestore can be read as it was at any minute of the last seven days"),
 )  # fmt: skip
@@ -51,7 +51,7 @@ class FaultyParameters(Exception):
 
 
 class Parameters(NamedTuple):
-    """What was said, with what follows from it."""
+    """The checked parameters, and values derived from them."""
 
     project: str
     region: str
@@ -63,16 +63,16 @@ class Parameters(NamedTuple):
     has_recovery: bool = False
 
     def account(self, name: str) -> str:
-        """The address of one of our service accounts."""
+        """The address of one of the hub's service accounts."""
         return f"{name}@{self.project}.iam.gserviceaccount.com"
 
     def member(self, name: str) -> str:
-        """One of our service accounts as a member of a policy."""
+        """One of the hub's service accounts as a member of a policy."""
         return f"serviceAccount:{self.account(name)}"
 
 
 def read(environ: Mapping[str, str]) -> Parameters:
-    """The parameters. Raises Wrong with all faults at once."""
+    """The parameters. Raises FaultyParameters with all faults at once."""
     faults, found = [], {}
     for parameter in PARAMETERS:
         value = found[parameter.name] = environ.get(parameter.name, "")

@@ -1,7 +1,7 @@
-"""Pub/Sub subscriptions: what is pushed to `on_event` and how often it is tried, and where the rest ends up.
+"""Pub/Sub subscriptions: the pushes to `on_event`, their retries, and the dead letters.
 
-Also what Pub/Sub's own service account needs for that: to make tokens for its calls, to publish what could not be
-delivered, and to acknowledge it where it came from.
+Also the roles that Pub/Sub's own service account needs for that: to make tokens for its calls, to publish dead letters,
+and to acknowledge them in their subscription.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ ACK_S, WAIT_MIN_S, WAIT_MAX_S = 60, 10, 600
 
 
 class PushSubscription(NamedTuple):
-    """A subscription whose messages go to `on_event`, by a path of its own perhaps. `filter` is Pub/Sub's language over
-    attributes, "" takes all."""
+    """A subscription whose messages are pushed to `on_event`, possibly with a path of its own. `filter` is in Pub/Sub's
+    language over attributes; "" accepts all messages."""
 
     name: str
     topic: str
@@ -31,15 +31,15 @@ class PushSubscription(NamedTuple):
 
 
 PUSHES = (
-    # What the hub told comes back to it, so that what a killed request left undone is finished at once. Only nodes have
-    # something to finish.
+    # The hub receives its own events, so that it finishes the work of killed requests at once. Only events of nodes
+    # have such work.
     PushSubscription("tributary-own-events", EVENTS, 'attributes.channel = "node"'),
     PushSubscription("tributary-inbox", INBOX),
-    # Whatever comes here is a submission: one that cannot be read is recorded, not tried again.
+    # Every message here is a submission. One that cannot be decoded is recorded, not tried again.
     PushSubscription("tributary-kcidb", KCIDB, path="/on_event/kcidb"),
 )
 DEAD_LETTERS = "tributary-dead"
-"""Keeps what could not be delivered until somebody has looked at it."""
+"""The subscription that keeps undelivered messages for an operator."""
 
 
 def steps(p: Parameters) -> Iterator[Step]:
@@ -63,7 +63,7 @@ def steps(p: Parameters) -> Iterator[Step]:
 
 
 def _for_agent(title: str, look: str, role: str, add: tuple[str, ...], identity: Command) -> Ensure:
-    """A role for Pub/Sub's own account, which a new project may not have yet."""
+    """A role for Pub/Sub's own account, which may not exist yet in a new project."""
     made = grant(title, look, AGENT, role, gcloud(*add, f"--member={AGENT}", f"--role={role}"))
     return made._replace(create=(identity, *made.create))
 

@@ -1,8 +1,8 @@
-"""From the route table to the rules of a URL map: which path goes to which function.
+"""Converts the route table to the rules of a URL map: the function of each path.
 
-A URL map knows exact paths and `prefix/*`, and takes the longest that fits; it does not look at methods here. Paths at
-which the table needs more than that (two slices share one, or a parameter stands before the difference) go to `hub`,
-which serves all. So do paths that the patterns of parameters share between slices: a URL map knows no patterns.
+A URL map knows exact paths and `prefix/*`, and uses the longest match; it does not compare methods here. Paths for
+which that is not enough (two slices share one, or a parameter comes before the difference) go to `hub`, which serves
+all slices. So do paths that slices distinguish by patterns of parameters: a URL map has no patterns.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from functions.edge import routes
 
 WHOLE, DEFAULT = routes.WHOLE, "pages"
-"""Who serves what no slice alone can, and what nobody serves."""
+"""The slice of paths that several slices share, and the slice of unknown paths."""
 
 
 @dataclass(slots=True)
 class _RouteStep:
-    """A segment of the path: who serves it, and what is below. A parameter ends the walk: all below is one."""
+    """A segment of the path: its slices, and the segments below. A parameter ends the walk: all paths below it are
+    one."""
 
     here: set[str] = field(default_factory=set)
     below: set[str] = field(default_factory=set)
@@ -39,13 +40,13 @@ def rules(bounds: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def declared(closed: Container[str]) -> dict[str, list[str]]:
     """The rules of the whole table, without the slices that no client may call: those get the default's 404."""
     bounds = [b for b in routes.table().bounds if b.route.slice not in closed]
-    # A dialect may answer a slash too many with a redirect: that is its function's to say.
+    # A dialect may answer an extra slash with a redirect, so its function gets the request.
     slashed = ((f"{b.path}/", b.route.slice) for b in bounds if b.dialect.slash == "redirect" and b.path[-1] != "/")
     return rules([*((b.path, b.route.slice) for b in bounds), *slashed])
 
 
 def serve(patterns: dict[str, list[str]], path: str) -> str:
-    """Who gets a request, as a URL map decides: the exact path, else the longest prefix, else the default."""
+    """The slice of a request, by the rules of a URL map: the exact path, else the longest prefix, else the default."""
     exact = {p: slice for slice, ps in patterns.items() for p in ps if not p.endswith("/*")}
     prefixes = {p[:-1]: slice for slice, ps in patterns.items() for p in ps if p.endswith("/*")}
     fitting = [p for p in prefixes if path.startswith(p)]
@@ -62,7 +63,7 @@ def _add(step: _RouteStep, segments: list[str], slice: str) -> None:
 
 
 def _patterns(step: _RouteStep, path: str, inherited: str) -> Iterator[tuple[str, str]]:
-    """The patterns at and below a segment. `inherited` is who gets what no pattern here says."""
+    """The patterns at and below a segment. `inherited` is the slice of the paths that no pattern here matches."""
     here = _one(step.here)
     if here and here != inherited:
         yield path or "/", here

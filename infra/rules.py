@@ -1,7 +1,7 @@
-"""`python -m infra.rules PROJECT`: Firestore's security rules are `firestore.rules`, through Firebase's REST API.
+"""`python -m infra.rules PROJECT`: releases `firestore.rules` as Firestore's security rules, by Firebase's REST API.
 
-gcloud has no command for them. The rules deny everything: servers are not asked by them, and no browser or phone has
-business in the database. The access token comes on stdin. RULES_EMULATOR in the environment names a stand-in's URL.
+gcloud has no command for them. The rules deny everything: they do not apply to servers, and browsers and phones must
+not use the database. The access token comes on stdin. RULES_EMULATOR in the environment names a stand-in's URL.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FILE = Path(__file__).with_name("firestore.rules")
 
 
 class Failed(Exception):
-    """The service said no, or nothing; the text says what."""
+    """The service refused or did not answer; the text holds the reason."""
 
 
 class Service:
@@ -35,7 +35,7 @@ class Service:
         self.release = f"projects/{project}/releases/cloud.firestore"
 
     def ensure(self, source: str) -> str:
-        """Release this source unless it is what is released; says what was done: `create`, `update` or `same`."""
+        """Release this source unless it is released already. Returns the action: `create`, `update` or `same`."""
         release = self._call("GET", self.release)
         if release is not None:
             ruleset = self._call("GET", release["rulesetName"]) or {}
@@ -58,7 +58,7 @@ class Service:
         return answer
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Mapping[str, Any] | None:
-        """The answer, None where there is no such thing. Raises Failed."""
+        """The answer, None if the resource does not exist. Raises Failed."""
         headers = {
             "authorization": f"Bearer {self._token}",
             "content-type": "application/json",
@@ -88,7 +88,7 @@ def _message(error: urllib.error.HTTPError) -> str:
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str], token: str) -> int:
-    """Release the rules; gives the exit status."""
+    """Release the rules. Returns the exit status."""
     try:
         done = Service(arguments[0], token, environ.get(EMULATOR) or SERVICE).ensure(FILE.read_text())
     except Failed as error:

@@ -1,6 +1,6 @@
-"""What Cloud Scheduler calls, and when: the table, and the step that has `scheduler` carry it out.
+"""The calls of Cloud Scheduler and their times: the table, and the step that runs `scheduler`.
 
-At home a ticker does the same, more often (`functions/jobs.py`).
+In `make serve` a ticker does the same, more often (`functions/jobs.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from infra.step import Command, Do, Heading, Step
 
 
 class ScheduledCall(NamedTuple):
-    """A call of the function `sweep`, by a token of the scheduler's account. `cron` is in UTC."""
+    """A call of the function `sweep`, with a token of the scheduler's account. `cron` is in UTC."""
 
     id: str
     path: str
@@ -29,7 +29,7 @@ JOBS = (
 )
 DEADLINE_S = 300
 TRIES_MAX = 0
-"""The next minute is the next try."""
+"""No retries: the next scheduled call is the next try."""
 
 
 def steps(p: Parameters) -> Iterator[Step]:

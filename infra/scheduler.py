@@ -1,7 +1,8 @@
-"""`python -m infra.scheduler PROJECT REGION URL ACCOUNT`: makes the jobs of `schedule` so, through Google's client.
+"""`python -m infra.scheduler PROJECT REGION URL ACCOUNT`: creates and updates the jobs of `schedule` by Google's
+client.
 
-The access token comes on stdin (`gcloud auth print-access-token`), so one login does for everything.
-SCHEDULER_EMULATOR in the environment names a local stand-in instead, without TLS and without the token.
+The access token comes on stdin (`gcloud auth print-access-token`), so that one login is enough. SCHEDULER_EMULATOR in
+the environment names a local stand-in instead, without TLS and without the token.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from infra import output, schedule
 EMULATOR = "SCHEDULER_EMULATOR"
 CALL_S = 60
 FIELDS = ("description", "schedule", "time_zone", "attempt_deadline", "retry_config", "http_target")
-"""What is declared of a job, and so what is compared and written."""
+"""The declared fields of a job; only these are compared and written."""
 
 
 def connect(token: str, address: str = "") -> CloudSchedulerClient:
-    """A client. With an address it speaks to a stand-in there, without TLS."""
+    """A client. With an address it connects to a stand-in there, without TLS."""
     if address:
         channel = grpc.insecure_channel(address)
         return CloudSchedulerClient(transport=CloudSchedulerGrpcTransport(channel=channel))
@@ -34,7 +35,7 @@ def connect(token: str, address: str = "") -> CloudSchedulerClient:
 
 
 def declared(parent: str, url: str, account: str) -> list[Job]:
-    """The jobs as they shall be."""
+    """The wanted jobs."""
     return [
         Job(
             name=f"{parent}/jobs/{job.id}",
@@ -54,7 +55,7 @@ def declared(parent: str, url: str, account: str) -> list[Job]:
 
 
 def ensure(client: CloudSchedulerClient, parent: str, wanted: Job) -> str:
-    """Make one job as wanted; says what was done: `create`, `update` or `same`."""
+    """Create or update one job. Returns the action: `create`, `update` or `same`."""
     try:
         found = client.get_job(name=wanted.name, timeout=CALL_S)
     except NotFound:
@@ -68,7 +69,7 @@ def ensure(client: CloudSchedulerClient, parent: str, wanted: Job) -> str:
 
 
 def _holds(wanted: Job, found: Job, field: str) -> bool:
-    """Whether a field is as wanted. The service fills in headers and back-offs that nobody declared."""
+    """Whether a field is as wanted. The service adds undeclared headers and back-offs."""
     if field == "retry_config":
         return bool(wanted.retry_config.retry_count == found.retry_config.retry_count)
     if field == "http_target":
@@ -78,7 +79,7 @@ def _holds(wanted: Job, found: Job, field: str) -> bool:
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str], token: str) -> int:
-    """Make all jobs so; gives the exit status."""
+    """Create or update all jobs. Returns the exit status."""
     project, region, url, account = arguments
     parent = f"projects/{project}/locations/{region}"
     try:

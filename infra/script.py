@@ -1,4 +1,4 @@
-"""From steps to a bash script. Every value is quoted here, and only here."""
+"""Converts steps to a bash script. Every value is quoted here, and only here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The key that signs tokens, in Secret Manager: made once, by `key`, and read by the functions alone."""
+"""The key that signs tokens, in Secret Manager: generated once, by `key`, and read by the functions only."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What a function is made of, and its digest: `python -m infra.source` prints it.
+"""The source of a function, and its digest: `python -m infra.source` prints it.
 
-The digest goes on each deployed function as a label, so that one whose source did not change is not built again.
+Each deployed function has the digest as a label, so that a function with unchanged source is not built again.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from infra import output
 
 ROOT = Path(__file__).parent.parent
 UPLOADED = ("main.py", "requirements.txt", "functions", "lib", "schemas")
-"""What `.gcloudignore` lets through; a test compares the two."""
+"""The files that `.gcloudignore` includes; a test compares the two."""
 DIGEST_CHARS = 16
 
 
 def files() -> Iterator[Path]:
-    """Every file of the source, in order, without what Python leaves beside it."""
+    """Every file of the source, in order, without Python's caches."""
     for top in UPLOADED:
         path = ROOT / top
         found = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
@@ -27,7 +27,7 @@ def files() -> Iterator[Path]:
 
 
 def digest() -> str:
-    """Of all names and contents."""
+    """The digest of all names and contents."""
     whole = hashlib.sha256()
     for path in files():
         whole.update(f"{path.relative_to(ROOT).as_posix()}\0{path.stat().st_size}\0".encode())

@@ -1,7 +1,8 @@
-"""Steps: what provisioning does, as data. The files of the cloud services yield them, `script` makes bash of them.
+"""Steps: the actions of provisioning, as data. The files of the cloud services yield them, `script` converts them to
+bash.
 
-A text may hold what is known only while the script runs, as a name in angle brackets: `<NUMBER>` is the number of the
-project, `<SOURCE>` the digest of the source, `<FOUND>` the name of what a comparison found, and what a Pick names.
+A text may hold variables of the running script, as names in angle brackets: `<NUMBER>` is the number of the project,
+`<SOURCE>` the digest of the source, `<FOUND>` the name of the resource that a comparison found; a Pick defines others.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 Shape = Mapping[str, Any]
-"""Part of a resource as gcloud shows it in JSON; `compare` says what it means for one to be contained in another."""
+"""A part of a resource in gcloud's JSON form; `compare` defines when a resource contains it."""
 NOTHING: Shape = MappingProxyType({})
 
 
 class Command(NamedTuple):
-    """A program with its arguments. `feed` is another one, whose output it reads."""
+    """A program with its arguments. `feed` is another program whose output it reads."""
 
     words: tuple[str, ...]
     feed: tuple[str, ...] = ()
@@ -28,29 +29,30 @@ def gcloud(*words: str, feed: tuple[str, ...] = ()) -> Command:
 
 
 def flag(name: str, value: object) -> str:
-    """`--name=value`, a truth spelled as gcloud does."""
+    """`--name=value`; a boolean has gcloud's spelling."""
     return f"--{name}={str(value).lower() if isinstance(value, bool) else value}"
 
 
 class Heading(NamedTuple):
-    """A heading: what the steps after it are about."""
+    """A heading for the following steps."""
 
     title: str
     why: str = ""
 
 
 class Look(NamedTuple):
-    """Read what is there (a JSON list or object) and keep it under a name for the steps that compare with it."""
+    """Read the present state (a JSON list or object) and keep it under a name for the steps that compare with it."""
 
     name: str
     words: tuple[str, ...]
 
 
 class Ensure(NamedTuple):
-    """One thing that shall be as declared: made when the look shows none, changed when it differs, else let be.
+    """A declared resource: created when the Look shows none, changed when it differs, otherwise left unchanged.
 
-    `where` finds it; a part of something found is there only when that `has` it. `wanted` is what shall hold of it;
-    `fixed` too, but that cannot be changed in place; what it `lacks` must not be in it.
+    `where` finds it. With `has` it is a part of the found resource and exists only if the resource contains that part.
+    `wanted` holds the wanted fields; `fixed` too, but these cannot be changed in place. The resource must not contain
+    `lacks`.
     """
 
     title: str
@@ -65,7 +67,7 @@ class Ensure(NamedTuple):
 
 
 class Expect(NamedTuple):
-    """Something another step must have brought about; the script stops with the advice when it did not."""
+    """A condition that an earlier step must have established; otherwise the script stops with the advice."""
 
     title: str
     look: str
@@ -74,7 +76,7 @@ class Expect(NamedTuple):
 
 
 class Pick(NamedTuple):
-    """Keep a field of something found as a variable of the script."""
+    """Keep a field of a found resource as a variable of the script."""
 
     variable: str
     look: str
@@ -83,7 +85,7 @@ class Pick(NamedTuple):
 
 
 class Do(NamedTuple):
-    """A command that itself looks first, changes what differs, and says so."""
+    """A command that compares by itself, changes the differences and prints its action."""
 
     title: str
     command: Command
@@ -93,7 +95,7 @@ Step = Heading | Look | Ensure | Expect | Pick | Do
 
 
 def short(member: str) -> str:
-    """A member of a policy, as a title has it."""
+    """The short form of a policy member for titles."""
     return member.partition(":")[2].partition("@")[0] or member
 
 
@@ -103,7 +105,7 @@ def grant(title: str, look: str, member: str, role: str, command: Command, condi
 
 
 def refuse(title: str, look: str, member: str, role: str, command: Command) -> Ensure:
-    """No such role for a member; somebody may have given it by hand."""
+    """The absence of a role of a member; an operator may have granted it by hand."""
     return Ensure(title, look, {}, create=(), update=(command,), lacks=_binding(member, role, None))
 
 

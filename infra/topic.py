@@ -1,4 +1,4 @@
-"""Pub/Sub topics, and who may publish to them."""
+"""Pub/Sub topics, and the accounts that may publish to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TOPICS = (
     (DEAD, "what on_event could not take in"),
 )
 KEPT_S = 7 * 24 * 3600
-"""A subscription made or broken today can be wound back a week."""
+"""Seconds of retention: a new or broken subscription can be reset to a point of the last week."""
 PUBLISHES = "roles/pubsub.publisher"
 
 

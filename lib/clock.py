@@ -1,6 +1,7 @@
 """Instants: aware UTC datetimes inside, one canonical text form in every stored document.
 
-The clock is read once per request and handed in. The canonical form has a fixed width, so texts sort as instants do.
+Each request reads the clock once and passes the instant on. The canonical form has a fixed width, so texts sort as
+instants do.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def unstamp(text: str) -> datetime:
 
 
 def to_milliseconds(instant: datetime) -> datetime:
-    """The instant cut (not rounded) to whole milliseconds, the precision node instants are stored with."""
+    """The instant cut (not rounded) to whole milliseconds, the precision of stored instants of nodes."""
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
@@ -45,8 +46,8 @@ def stamp_milliseconds(instant: datetime) -> str:
 def read_instant(text: str) -> datetime:
     """The instant of an ISO 8601 text as clients write them: date only, `T` or space, fraction, `Z` or offset.
 
-    No offset means UTC. A space where a `+` was lost to form decoding (`…04 00:00`) is taken as the `+` it was.
-    Raises ValueError.
+    No offset means UTC. A space in the place of a `+` (`…04 00:00`, after form decoding) is read as the `+`. Raises
+    ValueError.
     """
     text = text.strip()
     head, _, tail = text.rpartition(" ")

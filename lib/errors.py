@@ -1,7 +1,7 @@
 """The closed list of refusals.
 
-Every layer raises these and nothing else for a caller's mistake. `dialects.wire.STATUS` gives each its HTTP status;
-a dialect's `refuse` gives it a body. A refusal carries the words for people, never a secret.
+Every layer raises these and nothing else for a caller's mistake. `dialects.wire.STATUS` maps each to its HTTP status; a
+dialect's `refuse` makes the body. The text of a refusal is for people and never holds a secret.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Refusal(Exception):
-    """A request that will not be done, and why. `str(error)` is safe to show."""
+    """A refused request, with the reason. `str(error)` is safe to show."""
 
 
 class Invalid(Refusal):
@@ -23,8 +23,8 @@ class Invalid(Refusal):
 
 
 class Malformed(Refusal):
-    """A body or parameter that does not have the shape of the wire. `problems` is the dialect's own list of them,
-    `count` how many there are where that list was cut."""
+    """A body or parameter that does not have the shape of the wire. `problems` is the dialect's own list of faults;
+    `count` is their number, also where the list was cut."""
 
     def __init__(self, problems: list[dict[str, Any]], count: int | None = None) -> None:
         super().__init__("; ".join(str(p.get("msg", p)) for p in problems))
@@ -41,7 +41,7 @@ class Coded(Refusal):
 
 
 class Unauthenticated(Refusal):
-    """No caller could be made out: a missing, broken or expired token, or an inactive user."""
+    """The caller could not be authenticated: a missing, invalid or expired token, or an inactive user."""
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
@@ -56,7 +56,7 @@ class BadCredential(Unauthenticated):
 
 
 class Forbidden(Refusal):
-    """The caller is known and lacks the standing for this route."""
+    """The caller is known and has no permission for this route."""
 
     def __init__(self, message: str = "Forbidden") -> None:
         super().__init__(message)
@@ -67,7 +67,7 @@ class NotEditable(Refusal):
 
 
 class NotFound(Refusal):
-    """Nothing has this name."""
+    """No record has this key."""
 
     def __init__(self, noun: str, key: object) -> None:
         super().__init__(f"{noun.capitalize()} not found with id: {key}")
@@ -91,7 +91,7 @@ class NoMethod(Refusal):
 
 
 class Exists(Refusal):
-    """A record with this key is there already."""
+    """A record with this key already exists."""
 
 
 class Conflict(Refusal):
@@ -107,11 +107,12 @@ class TooLarge(Refusal):
 
 
 class TooCostly(Refusal):
-    """The answer would read more documents than the store's cap; says which filter would make it cheap."""
+    """The answer would read more documents than the store's cap. The text names a filter that would make it cheap."""
 
 
 class Unserved(Refusal):
-    """A scan that no declared index serves: a mistake in the product, named so that it is found by its first test."""
+    """A scan that no declared index serves. This is a fault of the product; the text names it, so that the first test
+    of the scan finds it."""
 
 
 class Unavailable(Refusal):
@@ -121,8 +122,8 @@ class Unavailable(Refusal):
 FAULTS: tuple[type[Exception], ...] = (
     Refusal, ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
 )  # fmt: skip
-"""What one object may be to blame for: our own code over data it did not expect, or a refusal to store it. Who goes
-through many leaves out the one, says so in the log, and goes on. Let BLAMELESS pass first."""
+"""Exceptions that one object may cause: a fault of the hub's code on unexpected data, or a refusal to store the object.
+A loop over many objects catches them, logs them, skips the object and continues. It re-raises BLAMELESS first."""
 BLAMELESS: tuple[type[Exception], ...] = (Unavailable, Unserved)
-"""Refusals that no object is to blame for: an outage, an index that is still being built. The run ends, and is tried
-again."""
+"""Refusals that no single object causes: an outage, an index that is still being built. They end the run, which is
+tried again later."""

@@ -1,4 +1,4 @@
-"""The id schemes. Ids come in as arguments everywhere, so tests count them instead."""
+"""The id schemes. The other modules take ids as arguments, so tests can use counted ids instead."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def is_node_id(text: object) -> bool:
 
 
 def derived(*parts: str) -> str:
-    """The event id that belongs to these texts and no others: always the same, in the form of a UUID (version 8)."""
+    """The event id derived from these texts: equal texts give equal ids. It has the form of a UUID (version 8)."""
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()
     value = int.from_bytes(digest[:16], "big") & ~(0xF << 76 | 0x3 << 62) | 0x8 << 76 | 0x2 << 62
     return str(uuid.UUID(int=value))
 
 
 class Ids:
-    """Makes ids that sort by the time they were made, within one process strictly.
+    """Makes ids that sort by the time of their creation, strictly within one process.
 
     Layout of `record`: 4 bytes seconds, 5 bytes random per process, 3 bytes counter.
     """
@@ -43,5 +43,5 @@ class Ids:
         return f"{int(now.timestamp()):08x}{self._process}{self._counter() & 0xFFFFFF:06x}"
 
     def event(self) -> str:
-        """A new event id: a random UUID (version 4). It has to differ from all others, not to be a secret."""
+        """A new event id: a random UUID (version 4). It must be unique; it need not be secret."""
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

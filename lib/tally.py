@@ -1,7 +1,7 @@
-"""What one piece of work cost at a store that bills by the document: reads, writes, deletes.
+"""The cost of one piece of work at a store that bills by the document: reads, writes, deletes.
 
-A store that counts adds to the tally of the work at hand; whoever wants to know opens one around it. A store that costs
-nothing by the document adds nothing.
+A caller opens a tally around the work; a store that bills by the document adds to the open tally. Other stores add
+nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Tally:
     deletes: int = 0
 
     def __str__(self) -> str:
-        """What was counted, as members of a log line; "" where nothing was."""
+        """The counts as members of a log line; "" if all are zero."""
         counted = (("reads", self.reads), ("writes", self.writes), ("deletes", self.deletes))
         return "".join(f" {name}={n}" for name, n in counted if n)
 
@@ -28,7 +28,7 @@ _current: ContextVar[Tally | None] = ContextVar("tally", default=None)
 
 
 def count(*, reads: int = 0, writes: int = 0, deletes: int = 0) -> None:
-    """Add to the tally of the work at hand, if anybody keeps one."""
+    """Add to the open tally, if there is one."""
     tally = _current.get()
     if tally is not None:
         tally.reads += reads
@@ -37,10 +37,10 @@ def count(*, reads: int = 0, writes: int = 0, deletes: int = 0) -> None:
 
 
 def begin(tally: Tally) -> Token[Tally | None]:
-    """Count into this tally from now on; `end` takes what this gives."""
+    """Count into this tally from now on. Returns the token for `end`."""
     return _current.set(tally)
 
 
 def end(token: Token[Tally | None]) -> None:
-    """Count into what was counted into before."""
+    """Count into the tally that was open before `begin`."""
     _current.reset(token)

@@ -1,8 +1,8 @@
-"""Waiting for one's turn: a plain thread blocks; a fiber stands aside and gives its event loop the time.
+"""Waiting for a signal: a plain thread blocks; a fiber yields to its event loop.
 
-A store's `transact` waits for a commit that it shares with others. A request that does little else would cost a thread
-of its own, and threads cost more than the little else: so an event loop may run such a request in a fiber (a greenlet),
-which leaves the loop at `Turn.wait` and comes back when the turn was given. Code between is the same either way.
+A store's `transact` waits for a commit that it shares with others. A thread for each such request would cost more than
+the rest of the request. So an event loop may run the request in a fiber (a greenlet), which yields to the loop at
+`Turn.wait` and resumes after `Turn.give`. The code of the request is the same in a thread and in a fiber.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from greenlet import getcurrent, greenlet
 
 
 class Timer(Protocol):
-    """A call to come."""
+    """A scheduled call."""
 
     def cancel(self) -> object: ...
 
 
 class Loop(Protocol):
-    """What a fiber needs of an event loop."""
+    """The functions of an event loop that a fiber needs."""
 
     def call_later(self, delay: float, callback: Callable[[], object], /) -> Timer: ...
     def call_soon(self, callback: Callable[[], object], /) -> object: ...
@@ -39,7 +39,7 @@ class Fiber(greenlet):
 
 
 class Turn:
-    """Made by who is going to wait, before anybody can give it; given once."""
+    """A signal that is given once. The waiter creates it, before any other thread can give it."""
 
     __slots__ = ("_fiber", "_lock")
 
@@ -48,17 +48,17 @@ class Turn:
         self._fiber = here if isinstance(here, Fiber) else None
         self._lock: threading.Lock | None = None
         if self._fiber is None:
-            # A held lock: the cheapest thing in Python that one thread can wait for and another give.
+            # A held lock is the cheapest signal between two threads in Python.
             self._lock = threading.Lock()
             self._lock.acquire()
 
     @property
     def loop(self) -> Loop | None:
-        """The event loop that goes on meanwhile; None when a plain thread will wait."""
+        """The event loop of the waiting fiber; None when a plain thread waits."""
         return None if self._fiber is None else self._fiber.loop
 
     def wait(self) -> None:
-        """Until it is given. A fiber cannot miss it: the loop calls it back only after it stood aside."""
+        """Wait until it is given. A fiber cannot miss it: the loop resumes the fiber only after it yielded."""
         if self._fiber is not None:
             assert self._fiber.parent is not None
             self._fiber.parent.switch()
@@ -66,7 +66,7 @@ class Turn:
             self._lock.acquire()
 
     def give(self) -> None:
-        """Let the one who waits go on; a fiber whose loop is closed never will."""
+        """Resume the waiter. A fiber whose loop is closed is never resumed."""
         if self._fiber is not None:
             is_here = self._fiber.thread == threading.get_ident()
             call = self._fiber.loop.call_soon if is_here else self._fiber.loop.call_soon_threadsafe

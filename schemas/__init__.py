@@ -1,1 +1,2 @@
-"""What each wire looks like: pydantic models, field tables, JSON Schemas. A leaf: it imports nothing of ours."""
+"""The shapes of each wire: pydantic models, field tables, JSON Schemas. This package imports no other package of the
+hub."""

@@ -1,6 +1,6 @@
-"""What is pushed here: Pub/Sub's push envelope and CloudEvents 1.0, as Google's and the CNCF's documents have them.
+"""Pushed messages: Pub/Sub's push envelope and CloudEvents 1.0, by the documents of Google and the CNCF.
 
-Both may grow fields, so those not named are passed over (of an envelope) or kept as extensions (of a CloudEvent).
+Both may get new fields. Unknown fields of an envelope are ignored, those of a CloudEvent are kept as extensions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class PushedMessage(BaseModel):
 
 
 class PushEnvelope(BaseModel):
-    """A message as a push subscription wraps it. `deliveryAttempt` is there under a dead-letter policy."""
+    """A message in the envelope of a push subscription. `deliveryAttempt` is present under a dead-letter policy."""
 
     message: PushedMessage
     subscription: Id
@@ -37,7 +37,7 @@ class PushEnvelope(BaseModel):
 
 
 class CloudEventIn(BaseModel):
-    """A CloudEvent; what is not named here is an extension."""
+    """A CloudEvent; other keys are extensions."""
 
     model_config = ConfigDict(extra="allow")
 

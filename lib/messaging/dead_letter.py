@@ -1,8 +1,9 @@
-"""Dead letters: messages that a subscriber did not take in many tries, to be looked at, sent again, or dropped.
+"""Dead letters: messages that a subscriber did not acknowledge in many tries, to be listed, sent again, or dropped.
 
-Pub/Sub moves such a message to the dead-letter topic its subscription names, with attributes that say where it comes
-from; a subscription to that topic keeps it. Looking takes the letters out of circulation until they are settled or this
-is closed. Hides the pulls and leases. Called through `open.py` only, by the command line. Source: docs/pubsub.md.
+Pub/Sub moves such a message to the dead-letter topic that its subscription names, with attributes that name its source.
+A subscription to that topic keeps it. `find` leases the messages: no other reader gets them until they are replayed or
+dropped, or this object is closed. Hides the pulls and leases. Called through `open.py` only, by the command line.
+Source: docs/pubsub.md.
 """
 
 from __future__ import annotations
@@ -23,13 +24,14 @@ from lib.messaging.port import DeadLetter, Message
 from lib.messaging.pubsub import connect
 
 SOURCE = "CloudPubSubDeadLetterSource"
-"""What the attributes that Pub/Sub adds begin with."""
+"""The prefix of the attributes that Pub/Sub adds."""
 TOPIC_DELETED = "_deleted-topic_"
 LEASE_S = 600
 PULL_MESSAGES = 50
-"""Letters of one pull: with all of the greatest size, still what one answer may hold."""
+"""Messages of one pull: even at their greatest size they fit into one answer."""
 EMPTY_PULLS_MAX = 3
-"""A pull may come back empty although there is something; so many in a row are believed."""
+"""A pull may return nothing although messages wait. After this many empty pulls in a row the subscription counts as
+empty."""
 PULL_TIMEOUT_S = 5
 TIMEOUT_S = 20
 
@@ -41,7 +43,7 @@ class Expired(Unavailable):
 
 
 class PubsubDeadLetters:
-    """The letters of one subscription (its full name)."""
+    """The dead letters of one subscription (its full name)."""
 
     def __init__(self, subscription: str) -> None:
         self._subscription = subscription
@@ -73,19 +75,19 @@ class PubsubDeadLetters:
         self._held.discard(letter.handle)
 
     def close(self) -> None:
-        """Give back what was looked at and not settled."""
+        """Release the messages that were neither replayed nor dropped."""
         held, self._held = self._held, set()
         try:
             if held:
                 self._lease(list(held), 0)
         except (Unavailable, NotFound):
-            pass  # the leases end by themselves
+            pass  # the leases expire by themselves
         finally:
             self._client.close()
             self._publisher.transport.close()
 
     def _topic(self, source: str) -> str:
-        """Where the messages of a subscription come from."""
+        """The topic of a subscription."""
         if not source:
             raise NotFound("source of the dead letter", "it was published there directly")
         if source not in self._topics:
@@ -100,7 +102,7 @@ class PubsubDeadLetters:
         try:
             answer = self._ask(lambda: self._client.pull(request=request, timeout=PULL_TIMEOUT_S))
         except Expired:
-            return []  # where there is nothing, a pull waits for something
+            return []  # without a message a pull waits for one
         received = list(answer.received_messages)
         if received:
             handles = [one.ack_id for one in received]
@@ -125,7 +127,7 @@ class PubsubDeadLetters:
 
 
 def letter_of(received: Any) -> DeadLetter:
-    """The letter of a pulled message."""
+    """The dead letter of a pulled message."""
     message = received.message
     own = {k: v for k, v in message.attributes.items() if not k.startswith(SOURCE)}
     said = {k.removeprefix(SOURCE): v for k, v in message.attributes.items() if k.startswith(SOURCE)}
@@ -140,7 +142,8 @@ def letter_of(received: Any) -> DeadLetter:
 
 
 def _at(said: Mapping[str, str], published_at: datetime) -> str:
-    """When the message was published first. The attribute is Pub/Sub's, and yet anybody may have written it."""
+    """The instant when the message was first published. Pub/Sub sets the attribute, but any publisher may have forged
+    it."""
     with suppress(KeyError, ValueError, OverflowError):
         published_at = datetime.fromisoformat(said["TopicPublishTime"]).astimezone(UTC)
     return stamp(published_at)

@@ -1,8 +1,8 @@
 """Opens the bus that a URL names. The only place that knows the adapters; imports the one it needs.
 
-embedded                  wakes waiters on this machine, by way of the store's file when that is SQLite
-pubsub://PROJECT          publishes to the topic `tributary-events` of a Google Cloud project, and wakes the same
-pubsub://PROJECT/TOPIC    to another topic
+embedded                  wakes waiters on this machine, through the store's file if that is SQLite pubsub://PROJECT
+publishes to the topic `tributary-events` of a Google Cloud project, and wakes the same pubsub://PROJECT/TOPIC    to
+another topic
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ def open_bus(url: str = "embedded", store_url: str = "") -> Bus:
 
 
 def open_dead_letters(url: str, subscription: str = DEAD_DEFAULT) -> DeadLetters:
-    """The dead letters of a bus, kept by a subscription in its project. Raises Invalid for a bus that has none."""
+    """The dead letters of a bus, kept by a subscription in its project. Raises Invalid for a bus without dead
+    letters."""
     topic = topic_of(url)
     from lib.messaging.dead_letter import PubsubDeadLetters
 

@@ -1,10 +1,10 @@
-"""The bus of the cloud: each event is published to a Pub/Sub topic, for whoever subscribes to that.
+"""The bus of the cloud: publishes each event to a Pub/Sub topic.
 
 Hides Google's client, requests and their limits, retries. Called through `open.py` only. Source: `port.py`;
-docs/pubsub.md says the same to those who subscribe. Messages of a channel have it as ordering key. A message that
-Pub/Sub would not take is carried without its data (`pubsub_message.thin`), so that none can block a channel.
-
-The client library's own batches hold each message back for 10 ms; here a request goes out at once with all there is.
+docs/pubsub.md describes the messages for subscribers. The channel of a message is its ordering key. A message that
+Pub/Sub refuses is published without its data (`pubsub_message.thin`), so that no message can block a channel. The
+batches of the client library delay each message by 10 ms; this module sends a request at once with all waiting
+messages.
 """
 
 from __future__ import annotations
@@ -30,11 +30,13 @@ from lib.messaging.sqlite import EmbeddedBus
 REQUEST_MESSAGES_MAX = 1000
 REQUEST_BYTES_MAX = MESSAGE_BYTES_MAX
 DEADLINE_S = 5.0
-"""How long one request is repeated; somebody waits for the answer to the write that made the event."""
+"""How long one request is retried, in seconds. A client waits meanwhile for the reply to the write that made the
+event."""
 PAUSE_S = 5.0
-"""After a failure no request is tried for so long: during an outage not every write must wait for the deadline."""
+"""Seconds after a failure in which no request is tried, so that during an outage not every write waits for the
+deadline."""
 POLL_S = 1.0
-"""Between two wakings where nothing tells of other processes' commits."""
+"""Seconds between two wakings where the store does not signal the commits of other processes."""
 TRANSIENT = (
     exceptions.Aborted, exceptions.Cancelled, exceptions.DeadlineExceeded, exceptions.InternalServerError,
     exceptions.ResourceExhausted, exceptions.ServiceUnavailable, exceptions.Unknown,
@@ -44,17 +46,18 @@ log = logging.getLogger(__name__)
 
 
 def connect() -> PublisherClient:
-    """A client of the service, or of what PUBSUB_EMULATOR_HOST names. Raises Invalid without credentials."""
+    """A client of the service, or of the emulator that PUBSUB_EMULATOR_HOST names. Raises Invalid without
+    credentials."""
     try:
-        # Only this class knows the emulator's variable; only its base lets a caller make requests of their own.
+        # Only this class reads the emulator's variable; only its base class lets a caller build requests.
         return PublisherClient(transport=Front().transport)
     except DefaultCredentialsError as error:
         raise Invalid("HUB_BUS", "no Google credentials were found for Pub/Sub") from error
 
 
 class PubsubBus:
-    """Publishes to `topic` (its full name). `near` wakes the waiters of this machine; where it does not hear of other
-    processes, `poll_s` says how often all are woken to look for themselves."""
+    """Publishes to `topic` (its full name). `near` wakes the waiters of this machine. If `near` does not notice other
+    processes, all waiters are woken every `poll_s` seconds to read the log."""
 
     carries = True
 
@@ -108,7 +111,7 @@ class PubsubBus:
             self._near.wake(None)
 
     def _send_each(self, batch: Sequence[Parcel]) -> None:
-        """Find the message that was refused, in order; it goes with less and less in it."""
+        """Send the messages one by one, to find the refused one; retry that one with less content each time."""
         for message, body in batch:
             less = thin(message)
             for form in (body, encode(less), encode(bare(less))):
@@ -118,12 +121,13 @@ class PubsubBus:
                 except exceptions.InvalidArgument as error:
                     log.error("event %s was refused by Pub/Sub: %s", message.id, error.message)
             else:
-                # Nothing is left in it that could be refused: it is not the message, all would be lost by going on.
+                # A bare message holds nothing to refuse. The cause is not the message; to continue would lose all of
+                # them.
                 self._failed_at = time.monotonic()
                 raise Unavailable("Pub/Sub refuses whatever is published")
 
     def _send(self, bodies: Sequence[Any]) -> None:
-        """One request. Raises InvalidArgument when it can never succeed, Unavailable when it may later."""
+        """Send one request. Raises InvalidArgument when it can never succeed, Unavailable when a retry may succeed."""
         failed_at = self._failed_at
         if failed_at is not None and time.monotonic() < failed_at + self._pause_s:
             raise Unavailable("Pub/Sub failed a moment ago")
@@ -139,14 +143,14 @@ class PubsubBus:
 
 
 class Parcel(NamedTuple):
-    """A message, and what Pub/Sub gets of it."""
+    """A message, and its form for Pub/Sub."""
 
     message: Message
     body: Any
 
 
 def batches(messages: Sequence[Message]) -> Iterator[list[Parcel]]:
-    """The messages by channel, each channel's in order, in portions of one request."""
+    """The messages by channel, those of a channel in order, split into batches of one request each."""
     channels: dict[str, list[Parcel]] = {}
     for message in messages:
         channels.setdefault(message.channel, []).append(Parcel(message, encode(message)))

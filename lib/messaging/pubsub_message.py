@@ -1,7 +1,7 @@
-"""An event as a Pub/Sub message: CloudEvents' binding in structured mode, within what Pub/Sub takes.
+"""An event as a Pub/Sub message: CloudEvents' binding in structured mode, within Pub/Sub's limits.
 
-The data is the CloudEvent as JSON; attributes are for filters on the far side. Source: `port.py`, the CloudEvents
-binding for Google Cloud Pub/Sub (a `content-type` attribute says the mode), its `dataref` extension, and Pub/Sub's
+The data is the CloudEvent as JSON. The attributes are for filters of subscriptions. Source: `port.py`, the CloudEvents
+binding for Google Cloud Pub/Sub (a `content-type` attribute names the mode), its `dataref` extension, and Pub/Sub's
 documented limits.
 """
 
@@ -21,13 +21,13 @@ MESSAGE_BYTES_MAX = 9_000_000
 ATTRIBUTES_MAX = 100
 KEY_BYTES_MAX = 256
 VALUE_BYTES_MAX = 1024
-"""Longer values are cut. No filter can tell: one has at most 256 bytes, so it equals none of these, and a prefix it may
-ask for is all there."""
+"""Longer values are cut. This does not affect filters: a filter has at most 256 bytes, so it never equals a cut value,
+and every prefix that it may test is kept."""
 ORDERING_KEY_BYTES_MAX = 1024
 KEY_RESERVED = "goog"
 CONTENT_TYPE = "application/cloudevents+json"
 KEPT = ("specversion", "id", "source", "type", "time", "owner", "_sequence_id")
-"""What stays of an envelope that is carried without its data."""
+"""The members that stay in an envelope that is published without its data."""
 
 _Pb = PubsubMessage.pb()
 
@@ -41,8 +41,8 @@ def encode(message: Message) -> Any:
 
 
 def thin(message: Message) -> Message:
-    """The event without its data, and `dataref` for where that is: the hub's own reading of the log, relative to its
-    API. The same stands in an attribute."""
+    """The event without its data, and with `dataref`: the address of the event in the hub's log, relative to its API.
+    An attribute holds the same address."""
     try:
         envelope = orjson.loads(message.data)
     except orjson.JSONDecodeError:
@@ -56,12 +56,12 @@ def thin(message: Message) -> Message:
 
 
 def bare(message: Message) -> Message:
-    """The least there can be of an event: its id, without the channel as ordering key."""
+    """The smallest form of an event: its id, without an ordering key."""
     return Message("", message.id, message.data, {})
 
 
 def _attributes(message: Message) -> Mapping[str, str]:
-    """All that can be an attribute; what cannot is in the data anyway."""
+    """The values that can be attributes; the data holds all others anyway."""
     own = {key: _cut(value, VALUE_BYTES_MAX) for key, value in message.attributes.items() if _is_key(key)}
     made = {"content-type": CONTENT_TYPE, "id": _cut(message.id, VALUE_BYTES_MAX)}
     return dict([*made.items(), *((k, v) for k, v in own.items() if k not in made)][:ATTRIBUTES_MAX])
@@ -72,7 +72,7 @@ def _is_key(text: str) -> bool:
 
 
 def _cut(text: str, bytes_max: int) -> str:
-    """The text, or as many whole characters of it as fit."""
+    """The text, cut to the whole characters that fit."""
     return _bytes(text)[:bytes_max].decode(errors="ignore")
 
 

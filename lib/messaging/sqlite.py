@@ -1,8 +1,8 @@
-"""The bus of one machine: the log in the store's SQLite file is the carrier, so this only wakes those who wait.
+"""The bus of one machine: all processes read the log in the store's SQLite file, so this bus only wakes waiters.
 
-Hides: how commits of other processes are noticed. Called through `open.py` only. Source: `port.py`.
-A publish or `wake` calls the watchers at once. While somebody watches, a thread also asks SQLite every few
-milliseconds whether anyone committed to the file, and then wakes with None: any channel may have news.
+Hides: how commits of other processes are noticed. Called through `open.py` only. Source: `port.py`. A publish or `wake`
+calls the watchers at once. While there are watchers, a thread also checks every few milliseconds whether another
+process committed to the file. It then wakes with None: any channel may have new events.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 from lib.messaging.port import Message, Wake
 
 POLL_S = 0.01
-"""Between two looks at the file; one look is a few microseconds."""
+"""Seconds between two checks of the file; one check takes a few microseconds."""
 
 log = logging.getLogger(__name__)
 
 
 class EmbeddedBus:
-    """Wakes the watchers of this process; with `store_path`, also for what other processes commit to that file."""
+    """Wakes the watchers of this process; with `store_path`, also for commits of other processes to that file."""
 
     carries = False
 
@@ -77,7 +77,7 @@ class EmbeddedBus:
             try:
                 wake(channel)
             except Exception:
-                # One broken watcher must not silence the others, nor fail a publish that has nothing to do with it.
+                # A failing watcher must neither stop the others nor fail the publish.
                 log.exception("a watcher of the bus raised")
 
     def _poll(self) -> None:
@@ -89,7 +89,7 @@ class EmbeddedBus:
                 connection = connection or self._connect()
                 version = connection.execute("PRAGMA data_version").fetchone()
             except sqlite3.OperationalError:
-                # No file yet, or a lock: look again at the next tick.
+                # No file yet, or a lock: check again at the next tick.
                 continue
             if seen is not None and version != seen:
                 self._wake(None)
@@ -98,7 +98,7 @@ class EmbeddedBus:
             connection.close()
 
     def _connect(self) -> sqlite3.Connection:
-        """A connection that never makes the file: that is the store's to do."""
+        """A connection that never creates the file: only the store does."""
         assert self._path is not None
         uri = f"{Path(self._path).absolute().as_uri()}?mode=rw"
         return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)

@@ -1,1 +1,1 @@
-"""What the hub sends out by itself: the ports of mail and of calls over HTTP, and their adapters."""
+"""Outbound traffic: the ports of mail and of calls over HTTP, and their adapters."""

@@ -1,7 +1,8 @@
-"""Which addresses may be called on a stranger's word: public ones, and those an operator allows. Pure; `http` asks.
+"""The addresses that the hub may call for a user: public ones, and those that an operator allows. Pure; called by
+`http`.
 
-The rules are tables, after IANA's registries of special-purpose addresses (RFC 6890), so that they do not change with
-the version of Python's own; one cloud answers its machines at an address that looks public.
+The rules are tables, after IANA's registries of special-purpose addresses (RFC 6890), so that they do not depend on the
+version of Python. They include a metadata address of one cloud that looks public.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 PORTS = frozenset((80, 443, 8080, 8443))
-"""The ports that may be called at a public address: no stranger makes this machine speak to anybody's mail server."""
+"""The ports that may be called at a public address. Others are excluded, for example those of mail servers."""
 
 _REFUSED = (
     ("0.0.0.0/8", "of this network"),
@@ -51,13 +52,14 @@ _REFUSED = (
 )
 REFUSED: tuple[tuple[Network, str], ...] = tuple((ipaddress.ip_network(text), why) for text, why in _REFUSED)
 GLOBAL6 = ipaddress.ip_network("2000::/3")
-"""All public IPv6 addresses that are given out."""
+"""All public IPv6 addresses that are allocated."""
 
 _NAME = re.compile(r"[a-z0-9_][a-z0-9_.-]{0,252}\Z", re.ASCII)
 
 
 class Allowed(NamedTuple):
-    """What an operator lets be called beside public addresses, at any port: networks, and names wherever they lead."""
+    """Targets that an operator allows beside public addresses, at any port: networks, and host names with any
+    address."""
 
     networks: tuple[Network, ...] = ()
     names: frozenset[str] = frozenset()
@@ -77,8 +79,8 @@ def read_allowed(entries: Sequence[str]) -> Allowed:
 
 
 def fault_of(host: str, address: Address, port: int, allowed: Allowed) -> str | None:
-    """Why an address that a host has must not be called, in words that do not tell it: whoever asks is to learn
-    nothing of the names inside. None when it may."""
+    """The reason why an address of a host must not be called; None when it may. The text does not hold the address, so
+    that a caller learns nothing about internal names."""
     if host.lower() in allowed.names or any(address in network for network in allowed.networks):
         return None
     for network, why in REFUSED:

@@ -1,8 +1,8 @@
-"""Calls of other machines over HTTP, filtered: the courier port on Python's own `http.client`.
+"""Filtered calls of other machines over HTTP: the courier port on Python's own `http.client`.
 
-Hides looking up names, the connection, TLS and every limit. A name is looked up once, every address it has is checked
-(`address.py`), and the connection goes to one of those very addresses, under the name's certificate: a name that
-changes its mind between the check and the call leads nowhere. Made by `open_courier`.
+Hides looking up names, the connection, TLS and every limit. A name is looked up once, and each of its addresses is
+checked (`address.py`). The connection goes to one of the checked addresses, under the name's certificate. So a name
+whose address changes between the check and the call has no effect. Made by `open_courier`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ URL_CHARS_MAX = 2048
 BODY_BYTES_MAX = 1024 * 1024
 """Largest body that is sent."""
 POSTED_BYTES_MAX = 16 * 1024
-"""So much of the answer to a post is read."""
+"""Bytes of the answer to a POST that are read."""
 SILENCE_S = 5.0
-"""How long another machine may take to connect, or say nothing."""
+"""Seconds that another machine may take to connect, or send nothing."""
 WHOLE_S = 15.0
-"""How long a whole exchange may take, however steadily it drips."""
+"""Seconds that a whole exchange may take, even if bytes keep arriving."""
 ADDRESSES_MAX = 4
 """Most addresses of a name that are tried."""
 _SCHEMES = {"http": 80, "https": 443}
@@ -38,7 +38,7 @@ Resolve = Callable[[str, int], Sequence[tuple[Any, ...]]]
 
 
 class Endpoint(NamedTuple):
-    """Where a URL leads: what to connect to, and what to ask for there."""
+    """The target of a URL: the addresses to connect to, and the request target."""
 
     scheme: str
     host: str
@@ -52,7 +52,7 @@ def _look_up(host: str, port: int) -> Sequence[tuple[Any, ...]]:
 
 
 class HttpCourier:
-    """The courier port. `allow` are the networks and host names that an operator adds to the public ones."""
+    """The courier port. `allow` holds the networks and host names that an operator allows beside public addresses."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class HttpCourier:
         return self._call("POST", self._find(url), body, headers, POSTED_BYTES_MAX)
 
     def _find(self, url: str) -> Endpoint:
-        """Where a URL leads, every address checked. Raises Invalid."""
+        """The target of a URL, with every address checked. Raises Invalid."""
         scheme, host, port, target = _parts(url)
         try:
             found = self._resolve(host, port)
@@ -121,7 +121,7 @@ class HttpCourier:
             raise Unavailable(f"no answer came: {type(error).__name__}") from error
         finally:
             timer.cancel()
-            # A reader that an error left behind would keep it open.
+            # After an error a remaining reader would keep the connection open.
             _cut(line)
             line.close()
 
@@ -143,7 +143,7 @@ class HttpCourier:
 
 
 def _cut(line: socket.socket) -> None:
-    """End a connection at once: of the socket below TLS, which wakes whoever reads."""
+    """End a connection at once, at the socket below TLS, which wakes a blocked reader."""
     with suppress(OSError):
         socket.socket.shutdown(line, socket.SHUT_RDWR)
 
@@ -155,7 +155,7 @@ def _exchange(
     connection.sock = line
     name = f"[{place.host}]" if ":" in place.host else place.host
     at = "" if place.port == _SCHEMES[place.scheme] else f":{place.port}"
-    # No encoding is asked for, so that no small answer unfolds into a large one.
+    # The request accepts no encoding, so that a small answer cannot decompress into a large one.
     own = {"Host": name + at, "User-Agent": "Tributary", "Accept-Encoding": "identity", "Connection": "close"}
     try:
         connection.request(method, place.target, body, {**headers, **own})
@@ -173,7 +173,7 @@ def _parts(url: str) -> tuple[str, str, int, str]:
     """Scheme, host, port and request target of a URL. Raises Invalid."""
     if len(url) > URL_CHARS_MAX:
         raise Invalid("url", f"has at most {URL_CHARS_MAX} characters")
-    # What other readers of URLs take otherwise than we do is refused: spaces, controls, a backslash.
+    # Spaces, control characters and backslashes are refused, since other parsers of URLs read them differently.
     if not url.isascii() or not url.isprintable() or any(c in ' \\<>"' for c in url):
         raise Invalid("url", "must be printable ASCII without spaces")
     try:

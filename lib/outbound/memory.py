@@ -1,4 +1,4 @@
-"""Mail and calls that are kept instead of sent. Made by tests."""
+"""Mail and calls that are kept in memory instead of sent. Made by tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lib.outbound.port import Answer, Mail
 
 
 class MemoryPost:
-    """Remembers the last messages, oldest first."""
+    """Keeps the last messages, oldest first."""
 
     def __init__(self, mails_max: int = 100) -> None:
         self.sent: list[Mail] = []
@@ -26,7 +26,7 @@ class MemoryPost:
 
 
 class MemoryCourier:
-    """Remembers the last calls; `reply` answers them. Hosts that end in `.invalid` may not be called."""
+    """Keeps the last calls; `reply` answers them. Hosts that end in `.invalid` may not be called."""
 
     def __init__(
         self, reply: Callable[[str], Answer] = lambda url: Answer(204, {}, b""), calls_max: int = 1000

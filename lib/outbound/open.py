@@ -1,4 +1,4 @@
-"""Makes the post and the courier that a deployment asks for. Called by `functions.wiring` and by tests only."""
+"""Makes the post and the courier that the settings name. Called by `functions.wiring` and by tests only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lib.outbound.port import Courier, Post
 
 
 def open_post(host: str, port: int, sender: str, password: str, *, waits: bool) -> Post | None:
-    """The post of an SMTP server; None without one: then no mail is written. `waits`: see `SmtpPost`."""
+    """The post of an SMTP server; None without a server: then the hub sends no mail. `waits`: see `SmtpPost`."""
     if not host:
         return None
     from lib.outbound.smtp import SmtpPost
@@ -17,8 +17,8 @@ def open_post(host: str, port: int, sender: str, password: str, *, waits: bool) 
 
 
 def open_courier(allow: Sequence[str]) -> Courier:
-    """What calls other machines: public ones, and of others those in these networks or of these names. Raises
-    ValueError for an entry that is neither."""
+    """The courier. It calls public machines, and others only in these networks or under these names. Raises ValueError
+    for an entry that is neither a network nor a name."""
     from lib.outbound.http import HttpCourier
 
     return HttpCourier(allow)

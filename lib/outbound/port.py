@@ -1,5 +1,5 @@
-"""The ports of what goes out: mail to users, and calls of other machines over HTTP. They know addresses and texts,
-never a record of ours."""
+"""The outbound ports: mail to users, and calls of other machines over HTTP. They use addresses and texts, never a
+record of the hub."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ class Mail(NamedTuple):
 
 
 class Post(Protocol):
-    """Sends mail, as well as it can: who asked for it has his answer already."""
+    """Sends mail. `send` reports no failure: the caller of the hub already has its
+    answer."""
 
     def send(self, mail: Mail) -> None:
-        """Have a message sent. Never raises: one that cannot be sent is logged, without its address or text, and
-        gone."""
+        """Queue a message. Never raises: if a message cannot be sent, the failure is logged, without address or text,
+        and the message is dropped."""
 
     def deliver(self, mail: Mail) -> None:
-        """Send a message now, for who tries again by himself. Raises Unavailable when the server did not take it, in
-        words without its address or text."""
+        """Send a message now, for a caller that retries. Raises Unavailable when the server did not accept it, with a
+        text without the address and the message."""
 
     def close(self) -> None:
-        """Send what is waiting, for a few seconds at most."""
+        """Send the waiting messages, for a few seconds at most."""
 
 
 class Answer(NamedTuple):
-    """What another server answered: names of headers in lower case; `is_cut` when the body was longer."""
+    """The answer of another server: names of headers in lower case; `is_cut` when the body was longer."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,19 +41,19 @@ class Answer(NamedTuple):
 
 
 class Courier(Protocol):
-    """Calls other machines over HTTP, and none that a stranger must not have it call: of this machine, of its network,
-    of the cloud it runs in. What was checked is what is called, so that a name cannot lead elsewhere in between. No
-    redirect is followed: it is an answer like any other.
+    """Calls other machines over HTTP, except internal ones: this machine, its network, the cloud it runs in. It calls
+    exactly the address that was checked, so that a change of a name in between has no effect. It follows no redirect: a
+    redirect is an answer like any other.
 
     Raises Invalid with the path `url` for a URL that may not be called, Unavailable when no answer came in time;
     neither repeats the URL, which may hold a secret. Every promise is a test in `tests/contracts/test_courier.py`.
     """
 
     def check(self, url: str) -> None:
-        """Raise Invalid for a URL that may not be called as things are now."""
+        """Raise Invalid for a URL that may not be called at present."""
 
     def fetch(self, url: str, headers: Mapping[str, str] = {}, *, bytes_max: int) -> Answer:
         """GET a URL; of a longer body its first `bytes_max` bytes."""
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """POST a body; of the answer's own body no more than its beginning."""
+        """POST a body; the answer holds only the beginning of its own body."""

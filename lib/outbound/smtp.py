@@ -1,4 +1,4 @@
-"""Mail by SMTP: one thread sends what a short queue holds, or the caller itself does.
+"""Mail by SMTP: one thread sends the messages of a short queue, or the caller sends itself.
 
 Hides the queue, the connection and its encryption. Made by `open_post`.
 """
@@ -23,16 +23,16 @@ log = logging.getLogger(__name__)
 WAITING_MAX = 100
 """Messages that wait to be sent; more are dropped."""
 TIMEOUT_S = 10
-"""Silence of a server after which a message is given up."""
+"""Seconds without a reply of the server after which a message is given up."""
 CLOSE_S = 5
-"""How long the end waits for what is being sent."""
+"""Seconds that `close` waits for messages being sent."""
 TLS_PORT = 465
 """The port whose connections are encrypted from their first byte; on others STARTTLS is used where it is offered."""
 
 
 class SmtpPost:
-    """The post port over one SMTP server. `waits`: `send` returns once the server has the message, for where no thread
-    runs on after an answer. A password is sent over an encrypted connection only, or to this machine."""
+    """The post port over one SMTP server. `waits`: `send` returns once the server has the message, for deployments
+    where no thread outlives a request. A password is sent over an encrypted connection only, or to this machine."""
 
     def __init__(
         self,
@@ -89,8 +89,8 @@ class SmtpPost:
         try:
             self._hand_over(mail)
         except Exception as error:
-            # Whatever it is (what may stand before an @ makes header parsers fail in many ways), the next message is
-            # sent. Not the error's text: a server may repeat in it what it was sent.
+            # After any error (an address can make header parsers fail in many ways) the next message is sent. The log
+            # omits the error's text, since a server may repeat the message in it.
             log.warning("a mail was not sent: %s", type(error).__name__)
 
     def _hand_over(self, mail: Mail) -> None:
@@ -104,7 +104,7 @@ class SmtpPost:
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self._sender, mail.to, mail.subject
         message["Date"], message["Message-ID"] = formatdate(usegmt=True), make_msgid(domain=self._domain())
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no robot need answer
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses automatic replies
         message.set_content(mail.text)
         return message
 
@@ -125,7 +125,7 @@ class SmtpPost:
         return line
 
     def _domain(self) -> str:
-        """How this machine introduces itself; its own name would have to be looked up."""
+        """The name that this machine sends to the server; its own name would need a look-up."""
         return self._sender.rpartition("@")[2] or "localhost"
 
 

@@ -1,8 +1,8 @@
-"""Collections: how one kind of document is declared, and what follows for its scans and its promoted values.
+"""Collections: the declaration of one kind of document, and the scans and promoted values that follow from it.
 
-A stored document is a JSON body; the fields declared here are *promoted* out of it (each names the dotted path it is
-read from) and are all a scan may filter or order by. `missing()` refuses a scan that no declared shape serves, the same
-in every backend. Which collections there are is in `indexes.py`.
+A stored document is a JSON body. The fields declared here are *promoted* out of it: each names the dotted path in the
+body from which it is read. A scan may filter and order by promoted fields only. `missing()` finds scans that no
+declared shape serves, in the same way for every backend. `indexes.py` lists the collections.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 TEXT_BYTES_MAX = 1000
-"""Texts are promoted by their first 1,000 bytes of UTF-8 (an index entry holds no more); a residual filter verifies."""
+"""Texts are promoted by their first 1,000 bytes of UTF-8 (an index entry holds no more). A residual filter checks the
+whole text."""
 
 
 class FieldType(Enum):
-    """What a promoted field holds. `INSTANT` is the canonical text of `clock.stamp`; `TEXTS` is matched by element."""
+    """The type of a promoted field. `INSTANT` is the canonical text of `clock.stamp`; `TEXTS` is matched by element."""
 
     TEXT = "text"
     INT = "int"
@@ -29,9 +30,10 @@ class FieldType(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A promoted field: its name, its type, and where in the body it is read (`artifacts.*`: all values).
+    """A promoted field: its name, its type, and its path in the body (`artifacts.*`: all values).
 
-    `is_coarse`: it is the same for most documents, so where reading is cheap it is checked on them and has no index.
+    `is_coarse`: most documents have the same value. Where reads are cheap, the field is checked on the documents and
+    has no index.
     """
 
     name: str
@@ -49,7 +51,9 @@ class Shape:
     """A composite index: any equality on `equal`, then ordered by `order` (a leading `-` is descending).
 
     Names after the first in `order` are range filters that the index answers without reading documents.
-    Scans may combine shapes of one `order`: each backend intersects them (Firestore by merging, SQLite by filtering).
+
+    A scan may combine shapes with the same `order`: each backend intersects them (Firestore by merging, SQLite by
+    filtering).
     """
 
     equal: tuple[str, ...]
@@ -57,7 +61,7 @@ class Shape:
 
 
 class Ttl(NamedTuple):
-    """Documents are let go when the instant in `field` is `age` in the past."""
+    """Documents are deleted when the instant in `field` is `age` in the past."""
 
     field: str
     age: timedelta
@@ -65,10 +69,10 @@ class Ttl(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One kind of document: its promoted fields, the shapes its scans may take, and how long it is kept.
+    """One kind of document: its promoted fields, the shapes of its scans, and its retention.
 
-    `tallied` are coarse texts (few values each) by which all documents are often counted: a backend may keep the number
-    of each combination, so that such a count costs no reading.
+    `tallied` names coarse text fields (few values each) by which all documents are often counted. A backend may store
+    the number of documents of each combination, so that such a count reads no documents.
     """
 
     name: str
@@ -82,17 +86,18 @@ class Collection:
         return next((f for f in self.fields if f.name == name), None)
 
     def rank(self, name: str) -> int:
-        """Place of a field in the order of selectivity; smaller selects fewer documents."""
+        """Position of a field in the order of selectivity; a smaller one selects fewer documents."""
         return next((i for i, f in enumerate(self.fields) if f.name == name), len(self.fields))
 
 
 def missing(collection: Collection, equal: frozenset[str], ranges: frozenset[str], order: str) -> str | None:
-    """What a scan lacks to be served, in words for the one who wrote it; None when it is served.
+    """The reason why no index serves a scan, as a text for its author; None when the scan is served.
 
     `equal` are the fields compared for equality (membership and containment too), `ranges` those with an order
     comparison, `order` the field ordered by (`-` first when descending) or "" for key order, or any order for a count.
-    Firestore's rules: indexes of one order may be merged. Equalities alone and one field alone, ascending, are served
-    for every promoted field (`firestore/index.py`); descending alone where some shape is ordered that way.
+    Firestore's rules: indexes of the same order may be merged. Every promoted field serves equalities alone and its
+    ascending order alone (`firestore/index.py`). A descending order alone is served where some shape is ordered that
+    way.
     """
     names = equal | ranges | ({order.lstrip("-")} if order else frozenset())
     if unknown := sorted(n for n in names if collection.field(n) is None):
@@ -125,7 +130,7 @@ def promote(collection: Collection, body: Mapping[str, Any]) -> list[Any]:
         value = body.get(head)
         if rest:
             value = _descend(value, rest)
-        # Nearly every value is a short text or nothing: both are as they should be.
+        # Nearly every value is a short text or None: both need no conversion.
         if value is None or type(value) is not str or not is_text or len(value) > _SHORT:
             value = cast(value)
         values.append(value)
@@ -158,7 +163,7 @@ def _descend(value: Any, steps: tuple[str, ...]) -> Any:
 
 
 def cut(text: str) -> str:
-    """A text by its first TEXT_BYTES_MAX bytes, never inside a character."""
+    """The first TEXT_BYTES_MAX bytes of a text, never cut inside a character."""
     if len(text) <= _SHORT:
         return text
     return text.encode()[:TEXT_BYTES_MAX].decode(errors="ignore")
@@ -167,7 +172,7 @@ def cut(text: str) -> str:
 _CASTS: Mapping[FieldType, Callable[[Any], Any]] = {
     FieldType.TEXT: lambda v: cut(v) if isinstance(v, str) else None,
     FieldType.INSTANT: lambda v: v if isinstance(v, str) else None,
-    # No backend's index holds an integer past 64 bits.
+    # The indexes of the backends hold no integer past 64 bits.
     FieldType.INT: lambda v: v if isinstance(v, int) and not isinstance(v, bool) and -(2**63) <= v < 2**63 else None,
     FieldType.BOOL: lambda v: v if isinstance(v, bool) else None,
     FieldType.TEXTS: lambda v: (

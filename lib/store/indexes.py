@@ -1,7 +1,8 @@
-"""What the store indexes: the one table from which columns, indexes and the check of every scan are made.
+"""The declared collections, fields and indexes: the only table from which columns, indexes and the check of scans are
+made.
 
-From it come the SQLite columns and indexes, and the Firestore index file. Fields stand in order of selectivity, most
-selective first: a backend that uses one index per query picks the first.
+The SQLite columns and indexes and the Firestore index file come from this table. Fields are in order of selectivity,
+the most selective first: a backend that uses one index per query picks the first.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ def _each(fields: Iterable[str], order: tuple[str, ...]) -> tuple[Shape, ...]:
 _T, _I, _B, _AT, _TS = FieldType.TEXT, FieldType.INT, FieldType.BOOL, FieldType.INSTANT, FieldType.TEXTS
 _RECEIVED = ("received_at",)
 
-# What real clients filter nodes on (kernelci.md 10), and the derived fields of design section 4.
+# The fields that real clients filter nodes by (kernelci.md 10), and the derived fields.
 _NODE_EQUAL = (
     "parent", "ancestors", "treeid", "commit", "artifact_urls", "group", "name", "path", "branch", "tree",
     "platform", "runtime", "submitter", "owner", "retry_counter", "pending", "state", "result", "kind",
     "processed_by_kcidb_bridge",
 )  # fmt: skip
 
-# What is asked for newest first; beside these, other equalities are checked on the documents.
+# Equalities of lists that are read newest first. Other equalities are checked on the documents.
 _NODE_NEWEST = ("parent", "treeid", "commit", "group", "name", "tree", "runtime", "owner", "state", "result", "kind")
 
 NODE = Collection(
@@ -63,7 +64,7 @@ NODE = Collection(
         *_each(_NODE_EQUAL, _RECEIVED),
         # Newest first.
         *_each(_NODE_NEWEST, ("-received_at",)),
-        # kci-dev, the scheduler and the bridge bound `created`; only they do so often enough to pay for an index.
+        # kci-dev, the scheduler and the bridge bound `created`. Only their queries are frequent enough for an index.
         *(Shape(equal, ("received_at", "created")) for equal in ((), ("kind",), ("name",), ("tree",), ("state",))),
         # The legacy timeout service: state=…&timeout__lt=…, state=available&holdoff__lt=…
         Shape(("state",), ("received_at", "timeout")),
@@ -73,7 +74,7 @@ NODE = Collection(
         # The sweep.
         Shape((), ("due_at",)),
     ),
-    # What dashboards and pages of lists ask the total of, after every write anew.
+    # Dashboards and pages of lists read the totals of these, again after every write.
     tallied=("kind", "state", "result", "tree", "branch"),
 )
 
@@ -104,7 +105,8 @@ TOKEN = Collection(
 )
 
 UNIQUE = Collection("unique", fields=())
-"""Names that must be unique: key `<noun>:<value>`, body names the holder. A `create` that fails tells of a clash."""
+"""Names that must be unique: the key is `<noun>:<value>`, the body names the holder. A `create` that fails reports a
+conflict."""
 
 SUBSCRIPTION = Collection(
     "subscription",
@@ -114,8 +116,8 @@ SUBSCRIPTION = Collection(
 
 COUNTER = Collection("counter", fields=())
 
-# Events are written by `tx.append` alone; `channel`, `seq` and `at` are the log's own. What their data says is checked
-# on the events themselves: whoever asks goes on from where he was, and reads no more than came since.
+# Only `tx.append` writes events; the log sets `channel`, `seq` and `at`. Filters on the data are checked on the events
+# themselves: a reader continues from its position and reads only the events since.
 EVENT = Collection(
     "event",
     fields=(
@@ -129,7 +131,7 @@ EVENT = Collection(
         Shape(("channel",), ("seq", "at")),
         Shape(("node_id",), ("seq",)),
         Shape(("node_id",), ("seq", "at")),
-        # The newest of a channel, and of all.
+        # The newest event of a channel, and of all channels.
         Shape(("channel",), ("-seq",)),
     ),
     ttl=Ttl("at", timedelta(days=7)),  # kernelci.md 9, EVENT_HISTORY_TTL_SECONDS
@@ -139,26 +141,26 @@ OUTBOX = Collection("outbox", fields=(Field("at", _AT),))
 
 IDEMPOTENCY = Collection("idempotency", fields=(Field("expires_at", _AT),), ttl=Ttl("expires_at", timedelta(0)))
 
-# Items of the lists that `push` and `pop` know; a popped one is leased until its response was handed over.
+# Items of the lists of `push` and `pop`. A popped item is leased until its response was sent.
 ITEM = Collection(
     "item",
     fields=(Field("list", _T), Field("leased_until", _AT), Field("received_at", _AT)),
     shapes=(Shape(("list",), ("received_at", "leased_until")), *_each(("list",), _RECEIVED)),
-    ttl=Ttl("received_at", timedelta(days=30)),  # a list nobody pops from must not grow for ever
+    ttl=Ttl("received_at", timedelta(days=30)),  # a list without a reader must not grow for ever
 )
 
-# A hierarchy that was accepted and is not stored whole yet, under the id of its root; `line` are the ids from the
-# tree's root down to that one. Its parts hold the nodes.
+# A hierarchy that was accepted and is not stored completely yet, under the id of its root. `line` holds the ids from
+# the tree's root down to that node. Its parts hold the nodes.
 MANIFEST = Collection("manifest", fields=(Field("line", _TS), Field("at", _AT)), shapes=_each(("line",), ("at",)))
 MANIFEST_PART = Collection("manifest_part", fields=(Field("expires_at", _AT),), ttl=Ttl("expires_at", timedelta(0)))
 
-# Nodes still to be told of as reports (`lib/domain/event/backlog.py`).
+# Nodes that are still to be projected (`lib/domain/event/backlog.py`).
 BACKLOG = Collection("backlog", fields=(Field("at", _AT),))
 
 # Read by their key alone.
 KV = Collection("kv", fields=())
 
-# Pages, statistics and retention go along `ts`; what else is asked of an event is checked on the document.
+# Pages, statistics and retention scan along `ts`. Other filters are checked on the documents.
 TELEMETRY = Collection(
     "telemetry",
     fields=(
@@ -173,7 +175,7 @@ TELEMETRY = Collection(
     ttl=Ttl("ts", timedelta(days=14)),  # kernelci.md 9, TELEMETRY_TTL_SECONDS
 )
 
-# Submissions of KCIDB, by the digest of their JSON; the text is in the body, or in parts under `<id>-<n>`.
+# Submissions of KCIDB, by the digest of their JSON. The text is in the body, or in parts under `<id>-<n>`.
 SUBMISSION = Collection(
     "submission",
     fields=(Field("origins", _TS), Field("state", _T), Field("received_at", _AT)),
@@ -185,23 +187,23 @@ SUBMISSION = Collection(
 )
 SUBMISSION_PART = Collection("submission_part", fields=())
 
-# Tokens of submitters that are good no more, by the digest of their name.
+# Revoked tokens of submitters, by the digest of their name.
 REVOCATION = Collection("revocation", fields=())
 
-# Log excerpts by the digest of their JSON: one of sixteen kilobytes is told by every test of a job.
+# Log excerpts by the digest of their JSON: every test of a job may send the same sixteen kilobytes.
 EXCERPT = Collection("excerpt", fields=())
 
-# Of purposes (kcidb.md 4.4): who is to be told, what operators defined, and how far the log was looked through.
+# Readiness (kcidb.md 4.4): watches, the purposes that operators defined, and the follower's position in the log.
 WATCH = Collection("kcidb_watch", fields=(Field("user", _T, "user_id"), Field("purpose", _T)))
 PURPOSE = Collection("kcidb_purpose", fields=())
 CURSOR = Collection("cursor", fields=())
-# What a watch was told of an object. An object that changes after so long may be told of anew.
+# Notifications of a watch about an object. After this age an object that changes may be notified again.
 FIRED = Collection(
     "kcidb_fired",
     fields=(Field("object", _T), Field("watch", _T), Field("fired_at", _AT)),
     ttl=Ttl("fired_at", timedelta(days=180)),
 )
-# What to look at again when time has passed; what is to be sent, and what was given up.
+# Scheduled checks; waiting deliveries, and deliveries that were given up.
 DUE = Collection("kcidb_due", fields=(Field("watch", _T), Field("due_at", _AT)))
 DELIVERY = Collection(
     "kcidb_delivery",
@@ -214,7 +216,7 @@ _CHANGED = ("changed_at",)
 
 
 def _report(kind: str, fields: tuple[Field, ...] = (), shapes: tuple[Shape, ...] = ()) -> Collection:
-    """A kind of KCIDB's objects as merged (`lib/domain/report/report.py`): exports go along `changed_at`."""
+    """A kind of merged objects of KCIDB (`lib/domain/report/report.py`). Exports scan along `changed_at`."""
     shared = (
         Field("conflicted", _T), Field("origin", _T, "object.origin"), Field("changed_at", _AT),
         Field("alone", _B, "node.alone", is_coarse=True),
@@ -249,7 +251,7 @@ TEST = _report(
     ),
     (*_each(("compatible", "path", "platform", "origin"), _STARTED), *_each(("path", "platform"), _NEWEST)),
 )  # fmt: skip
-# The newest version of an issue; what was seen of one version.
+# The newest version of an issue; the incidents of one version.
 ISSUE = _report(
     "issue", (_object("issue_id", path="id"), _object("version", _I)), (Shape(("issue_id",), ("-version",)),)
 )
@@ -259,7 +261,7 @@ INCIDENT = _report(
         _object("test_id"), _object("build_id"), _object("issue_id"), _object("issue_version", _I),
         Field("first_received", _AT),
     ),
-    # Where an issue was seen first, and last.
+    # The first and the last incident of an issue.
     (Shape(("issue_id",), ("first_received",)), Shape(("issue_id",), ("-first_received",))),
 )  # fmt: skip
 

@@ -1,9 +1,8 @@
 """Opens the store that a URL names. The only place that knows the adapters; imports the one it needs.
 
-sqlite:///var/hub.db       a file, relative to the working directory
-sqlite:////srv/hub.db      a file, absolute
-sqlite://                  in memory: gone when the store closes
-firestore://PROJECT[/DATABASE]    a Firestore database in native mode, by the credentials of the environment
+sqlite:///var/hub.db       a file, relative to the working directory sqlite:////srv/hub.db      a file, absolute
+sqlite://                  in memory: deleted when the store closes firestore://PROJECT[/DATABASE]    a Firestore
+database in native mode, by the credentials of the environment
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ _FIRESTORE = re.compile(r"[a-z][a-z0-9.:-]{2,62}(/(\(default\)|[a-z][a-z0-9-]{2,
 
 
 def open_store(url: str, *, clock: Clock = now) -> Store:
-    """The store of a URL; its parent folder is made if missing. Raises Invalid for a URL that names none."""
+    """The store of a URL. Creates a missing parent folder. Raises Invalid for a URL that names no store."""
     scheme, _, rest = url.partition("://")
     if scheme == "sqlite" and (rest == "" or (rest.startswith("/") and not rest.endswith("/"))):
         from lib.store.sqlite.store import SqliteStore

@@ -1,10 +1,10 @@
-"""The store port: what every backend promises, in the limits of the strictest.
+"""The store port: the contract of every backend, with the limits of the strictest backend.
 
-Documents are JSON bodies under a key, with an integer `rev` that counts their writes from 1. Only the fields declared
-in `indexes.py` can be filtered or ordered by. Every promise below is a test in `tests/contracts/test_store.py`, which
+Documents are JSON bodies under a key, with an integer `rev` that counts their writes from 1. Scans filter and order
+only by the fields declared in `indexes.py`. Every promise below is a test in `tests/contracts/test_store.py`, which
 each adapter joins by one line.
 
-Limits (`Invalid` names the one exceeded):
+Limits (`Invalid` names the exceeded one):
     KEY_BYTES_MAX       a key is 1 to 1,500 bytes of UTF-8, without `/`, not `.` or `..`, not `__x__`
     BODY_BYTES_MAX      a body as JSON, in bytes
     WRITES_MAX          writes of one transaction, unless the store's own `writes_max` says more
@@ -39,8 +39,8 @@ Op = Literal["==", "<", "<=", ">", ">=", "in", "contains"]
 
 
 class Doc:
-    """A stored document. `body` is the caller's own copy, and read only when it is asked for; `stored` is the same as
-    JSON where the store has it at hand, so that whoever only passes it on need not take it apart."""
+    """A stored document. `body` is the caller's own copy, decoded at the first access. `stored` is the body as JSON
+    where the store has it, so that a caller that only forwards it need not decode it."""
 
     __slots__ = ("_body", "key", "rev", "stored")
 
@@ -75,7 +75,7 @@ class Event(NamedTuple):
 
 
 Publish = Callable[[Sequence[Event]], None]
-"""Takes committed events of one channel, in order. Raises Unavailable for what could not be handed on."""
+"""Takes committed events of one channel, in order. Raises Unavailable when it could not publish them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,11 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """Which documents, in which order. `order` is a field name (`-` first: descending) or "" for key order.
+    """A selection of documents in an order. `order` is a field name (`-` first: descending) or "" for key order.
 
-    Ties are broken by key, ascending, or descending under a descending order. Documents whose order field is null are
-    left out. `after` is the `next` of an earlier page, or `encode_cursor` of a document's order value; `skip` passes
-    over that many documents first.
+    Ties are ordered by key, ascending, or descending under a descending order. Documents whose order field is null are
+    left out. `after` is the `next` of an earlier page, or `encode_cursor` of a document's order value. `skip` is the
+    number of documents to skip first.
     """
 
     where: tuple[Where, ...] = ()
@@ -107,7 +107,7 @@ class Scan:
 
 
 class Page(NamedTuple):
-    """Documents of a scan; `next` continues after the last of them, None when the scan is known to be exhausted."""
+    """Documents of a scan. `next` is the cursor after the last of them, None when the scan is known to be exhausted."""
 
     docs: list[Doc]
     next: str | None
@@ -116,7 +116,7 @@ class Page(NamedTuple):
 class Tx(Protocol):
     """A transaction. All reads come before the first write; `work` may run several times, so it must be pure.
 
-    Everything is atomic and isolated: what was read is unchanged when the writes land, or `work` runs again.
+    A transaction is atomic and isolated: if a read document changes before the commit, `work` runs again.
     """
 
     def load(self, collection: str, key: str) -> Doc | None: ...
@@ -127,81 +127,81 @@ class Tx(Protocol):
         """Add a document at rev 1. `transact` raises Exists when the key is taken."""
 
     def save(self, collection: str, key: str, body: Body) -> int:
-        """Replace a document that this transaction loaded or found; gives its new rev (the loaded one + 1)."""
+        """Replace a document that this transaction loaded or found. Returns its new rev (the loaded one + 1)."""
 
     def drop(self, collection: str, key: str) -> None:
-        """Remove a document; nothing happens when there is none."""
+        """Remove a document; no effect if it does not exist."""
 
     def append(self, channel: str, key: str, body: Body) -> None:
         """Add an event to the channel's log, in collection `event`. The log adds `channel`, `seq` and `at`."""
 
 
 class Store(Protocol):
-    """A store of documents and one event log. `is_near` says that this machine answers a read by itself, in
-    microseconds, so that an event loop need not leave it to a thread."""
+    """A store of documents and one event log. `is_near` means that a read stays on this machine and takes microseconds,
+    so that an event loop may run it without a thread."""
 
     writes_max: int
     """Most writes of one transaction."""
     bytes_max: int
-    """What one transaction may write, as `weigh` has it; past that it raises TooLarge."""
+    """Most bytes that one transaction writes, in the measure of `weigh`; past that it raises TooLarge."""
     is_expiring: bool
-    """Whether documents past the age of their collection go by themselves."""
+    """Whether the store itself deletes documents past the age of their collection."""
     is_near: bool
 
     def load(self, collection: str, key: str) -> Doc | None:
         """The document, or None."""
 
     def load_many(self, collection: str, keys: Sequence[str]) -> list[Doc | None]:
-        """The documents in the order of the keys, None where there is none."""
+        """The documents in the order of the keys, None for each missing one."""
 
     def find(self, collection: str, scan: Scan) -> Page:
-        """One page of a scan. A scan no declared shape serves is refused with Unserved, naming what is missing."""
+        """One page of a scan. Raises Unserved, with the missing index, for a scan that no declared shape serves."""
 
     def count(self, collection: str, where: tuple[Where, ...]) -> int:
-        """How many documents meet all conditions, exactly."""
+        """The exact number of documents that meet all conditions."""
 
     def transact(self, work: Callable[[Tx], T]) -> T:
-        """Run `work`, commit its writes as one, and give what it returned. Whatever it raises rolls back.
+        """Run `work`, commit its writes as one, and return its result. Any exception of `work` rolls back.
 
         When this returns, the writes survive a kill of the process and a loss of power.
         """
 
     def read(self, channel: str, after: int, limit: int) -> list[Event]:
-        """The channel's events with seq > `after`, in order. A reader that resumes after the last never misses one:
-        no event with a smaller seq becomes visible later."""
+        """The channel's events with seq > `after`, in order. A reader that resumes after the last one never misses an
+        event: no event with a smaller seq becomes visible later."""
 
     def last(self, channel: str) -> int:
         """The seq of the channel's newest event; 0 when it has none."""
 
     def weigh(self, collection: str, key: str, body: Body) -> int:
-        """What writing this body takes of `bytes_max`."""
+        """The share of `bytes_max` that a write of this body takes."""
 
     def generation(self) -> object:
-        """A value that differs after any commit, this process's or another's; equal values mean nothing changed. A
-        store that cannot tell cheaply gives another value each time."""
+        """A value that differs after any commit, of this process or another; equal values mean that nothing changed. A
+        store that cannot detect this cheaply returns a new value each time."""
 
     def start_sending(self) -> bool:
-        """From now on the log notes of every event whether it was sent; False where the log cannot, and whoever sends
-        keeps an outbox."""
+        """From now on the log records for every event whether it was sent. Returns False if the log cannot; then the
+        caller keeps an outbox."""
 
     def send(self, publish: Publish) -> None:
-        """Send the events that this process committed since, at least once, in the order of their channel."""
+        """Send the events that this process committed since then, at least once, in the order of their channel."""
 
     def repair(self, before: datetime, publish: Publish | None) -> int:
-        """Finish what killed processes left of events committed before then: make them readable, and send them if
-        sending was started; gives how many."""
+        """Finish the events that killed processes committed before `before`: make them readable, and send them if
+        sending was started. Returns their number."""
 
     def close(self) -> None: ...
 
 
 def encode_cursor(value: Scalar, key: str) -> str:
-    """The cursor behind the document whose order field is `value` (None in key order): url-safe text."""
+    """The cursor after the document whose order field is `value` (None in key order): url-safe text."""
     packed = json.dumps([value, key], ensure_ascii=False, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
 def decode_cursor(text: str) -> tuple[Scalar, str]:
-    """The order value and key a cursor stands behind. Raises Invalid for what no `encode_cursor` made."""
+    """The order value and key of a cursor. Raises Invalid for a text that `encode_cursor` did not make."""
     try:
         value, key = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
     except (ValueError, TypeError, RecursionError) as error:
@@ -212,7 +212,7 @@ def decode_cursor(text: str) -> tuple[Scalar, str]:
 
 
 def check_key(key: str) -> None:
-    """Refuse a key that the strictest backend would not take."""
+    """Raise Invalid for a key that the strictest backend would refuse."""
     if key.isalnum() and key.isascii() and len(key) <= KEY_BYTES_MAX:
         return
     if not key or len(key.encode(errors="replace")) > KEY_BYTES_MAX:
@@ -224,12 +224,12 @@ def check_key(key: str) -> None:
 
 
 def combinations_of(wheres: Sequence[Where]) -> int:
-    """How many combinations of values the `in` conditions make."""
+    """The number of combinations of values of the `in` conditions."""
     return math.prod(len(w.value) for w in wheres if isinstance(w.value, tuple))
 
 
 def check_scan(scan: Scan) -> None:
-    """Refuse a scan beyond the port's limits."""
+    """Raise Invalid for a scan beyond the port's limits."""
     if not 1 <= scan.limit <= PAGE_DOCS_MAX:
         raise Invalid("limit", f"must be 1 to {PAGE_DOCS_MAX}")
     if scan.skip < 0:

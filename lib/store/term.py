@@ -1,4 +1,4 @@
-"""Conditions made fit for a backend: what is asked of a declared field, with values an index can hold.
+"""Terms: the conditions of a scan for a backend, each on a declared field, with values that an index can hold.
 
 Called by the adapters. Source of the semantics: `port.py` (Where, Scan); of the fields: `indexes.py`.
 """
@@ -18,7 +18,7 @@ PYTHON = {FieldType.TEXT: str, FieldType.INSTANT: str, FieldType.TEXTS: str, Fie
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A condition on one field: `values` fit its type; None among them stands for null."""
+    """A condition on one field: `values` have its type; None among them means null."""
 
     field: str
     op: Op
@@ -30,7 +30,7 @@ class Term:
 
 
 def fit_scan(collection: Collection, scan: Scan) -> list[Term] | None:
-    """The terms of a scan; None when it can match nothing. Raises Unserved and Invalid as the port says."""
+    """The terms of a scan; None when it can match nothing. Raises Unserved and Invalid as the port defines."""
     check_scan(scan)
     _check_served(collection, scan.where, scan.order)
     if not scan.order and any(w.op not in EQUAL for w in scan.where):
@@ -46,7 +46,7 @@ def fit_count(collection: Collection, where: tuple[Where, ...]) -> list[Term] | 
 
 
 def fit_cursor(collection: Collection, order: str, cursor: str) -> tuple[Scalar, str]:
-    """Where in an order (without its direction) a cursor stands. Raises Invalid for one of another scan."""
+    """The position of a cursor in an order (without its direction). Raises Invalid for a cursor of another scan."""
     value, key = decode_cursor(cursor)
     wanted = PYTHON[type_of(collection, order)] if order else type(None)
     try:
@@ -91,7 +91,7 @@ def _fit(collection: Collection, where: tuple[Where, ...]) -> list[Term] | None:
             return None
         op = w.op
         if op in ("<", ">") and isinstance(values[0], str) and len(values[0].encode()) > TEXT_BYTES_MAX - 4:
-            # What was cut may belong to either side: the caller verifies with the whole text.
+            # A cut text may belong to either side: the caller checks the whole text.
             op = "<=" if op == "<" else ">="
         terms.append(Term(w.field, op, values))
     return terms

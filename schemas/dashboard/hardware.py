@@ -1,4 +1,4 @@
-"""Wire models of the dashboard: hardware, what is asked of it and answered (kcidb.md 4.5)."""
+"""Wire models of the dashboard: requests and answers about hardware (kcidb.md 4.5)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class HardwareFull(HardwareSummary):
 
 
 class HardwareItem(Model):
-    """A platform; `hardware` is what it is compatible with."""
+    """A platform; `hardware` lists its compatible strings."""
 
     hardware: Texts | None
     platform: str
@@ -122,8 +122,9 @@ Seconds = str | int | float
 
 
 class HardwareQuery(BaseModel):
-    """Which results on some hardware. Times are seconds since 1970; `selectedCommits` names a commit, or `head`, by a
-    tree's `index`, and empty takes the newest of every tree; `filter` has the names of the query's filters."""
+    """A selection of results on some hardware. Times are seconds since 1970. `selectedCommits` maps a tree's `index` to
+    a commit or `head`; if it is empty, the newest commit of every tree is used. `filter` has the names of the query's
+    filters."""
 
     origin: Word = "maestro"
     startTimestampInSeconds: Seconds
@@ -140,6 +141,6 @@ class CommitHead(BaseModel):
 
 
 class HardwareHistoryQuery(HardwareQuery):
-    """The same, and the trees whose commits are asked for."""
+    """The same, and the trees for the history of commits."""
 
     commitHeads: Annotated[list[CommitHead], Field(max_length=100)] = []

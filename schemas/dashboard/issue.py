@@ -1,4 +1,4 @@
-"""Wire models of the dashboard: issues, and where they were seen (kcidb.md 4.5)."""
+"""Wire models of the dashboard: issues and their incidents (kcidb.md 4.5)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.dashboard.shape import BuildItem, Misc, Model, TestItem, Texts, Wor
 
 
 class Incident(Model):
-    """Where an issue was seen."""
+    """An incident: the place where an issue was seen."""
 
     first_seen: str
     git_commit_hash: str | None
@@ -41,7 +41,7 @@ class IssueOptions(Model):
 
 
 class IssueList(Model):
-    """Issues, and where each was seen first."""
+    """Issues, and the first incident of each."""
 
     issues: list[IssueItem]
     extras: dict[str, Incident]

@@ -14,7 +14,7 @@ Histories = dict[str, dict[str, dict[str, dict[str, list[ReportRun]]]]]
 
 
 class ReportIssue(Model):
-    """An issue of a report, at the first result that shows it; the ids of other kinds of result are null."""
+    """An issue of a report, with the first result that shows it; the ids of other kinds of results are null."""
 
     id: str
     issue_id: str

@@ -1,4 +1,4 @@
-"""Wire models of the dashboard: one build or test, and how a test ended before (kcidb.md 4.5)."""
+"""Wire models of the dashboard: one build or test, and the history of a test (kcidb.md 4.5)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from schemas.dashboard.shape import Misc, Model, Texts
 
 
 class BuildDetails(Model):
-    """A build as its origin told of it, with its checkout. `origin` is the checkout's, `build_origin` its own."""
+    """A build as its origin reported it, with its checkout. `origin` is the checkout's, `build_origin` its own."""
 
     id: str
     origin: str
@@ -48,7 +48,7 @@ class BuildTest(Model):
 
 
 class TestDetails(Model):
-    """A test as its origin told of it, with its build and checkout. `origin` is the checkout's, `test_origin` its
+    """A test as its origin reported it, with its build and checkout. `origin` is the checkout's, `test_origin` its
     own."""
 
     field_timestamp: str

@@ -1,7 +1,7 @@
 """Wire models of the dashboard's REST API, which `kci-dev results` reads (kcidb.md 4.5).
 
-They document the routes; replies are written by the codecs of the dialect and held to these shapes by its tests.
-Here are trees with their lists and comparisons; beside it one build or test (`result`), `hardware`,
+They document the routes. The codecs of the dialect write the replies; its tests compare the replies with these shapes.
+This module has trees with their lists and comparisons; other modules have one build or test (`result`), `hardware`,
 `issue`, `report`.
 """
 
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 class Model(BaseModel):
     """An object with these keys and no others."""
 
-    # Built when it is first used: a function that serves none of these starts sooner.
+    # Built at the first use, so that a function that serves none of these starts faster.
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
 
@@ -25,7 +25,7 @@ Misc = dict[str, Any]
 
 
 class StatusCount(Model):
-    """Results by status; NULL is the absent one."""
+    """Results by status; NULL counts results without a status."""
 
     PASS: int
     FAIL: int
@@ -37,7 +37,7 @@ class StatusCount(Model):
 
 
 class LowerCount(Model):
-    """The same, as histories write it for boots and tests."""
+    """The same, in the form of histories for boots and tests."""
 
     pass_: Annotated[int, Field(alias="pass")]
     fail: int
@@ -49,7 +49,7 @@ class LowerCount(Model):
 
 
 class ReportCount(Model):
-    """The same, as reports write it for boots and tests."""
+    """The same, in the form of reports for boots and tests."""
 
     pass_count: int
     fail_count: int
@@ -86,7 +86,7 @@ class TreeItem(Model):
 
 
 class IssueRef(Model):
-    """An issue seen in results, and how those ended."""
+    """An issue seen in results, and the numbers of those results by status."""
 
     id: str
     version: int
@@ -142,7 +142,7 @@ class AllOptions(Model):
 
 
 class BuildOptions(Model):
-    """What may be filtered by. `issues` are pairs of id and version."""
+    """The values to filter by. `issues` are pairs of id and version."""
 
     issues: list[list[Any]]
     origins: Texts
@@ -174,7 +174,7 @@ class TreeSummary(Model):
 
 
 class BuildItem(Model):
-    """A build in a list. What its origin does not tell is `Unknown` where clients compare it, else null."""
+    """A build in a list. A missing value is `Unknown` where clients compare it, otherwise null."""
 
     id: str
     origin: str
@@ -240,7 +240,7 @@ class CommitItem(Model):
 
 
 class TreeLatest(Model):
-    """The newest checkout of a tree, and where to read on."""
+    """The newest checkout of a tree, and the address of its summary."""
 
     api_url: str
     old_api_url: str
@@ -303,7 +303,7 @@ class Comparison(Model):
 
 
 class BuildChange(Model):
-    """A build at both commits; null where it is not."""
+    """A build at both commits; null where it does not exist."""
 
     config_name: str
     architecture: str

@@ -1,7 +1,7 @@
-"""The words in which KCIDB's schema is written down: types of values, fields, and what a version changes (kcidb.md 1).
+"""The types that describe KCIDB's schema: types of values, fields, and changes between versions (kcidb.md 1).
 
-Only data. `schemas.kcidb.version` says the versions in these words; the checker, the published JSON Schemas and the
-documentation are made from them.
+Only data. `schemas.kcidb.version` describes the versions in these types. The checker, the published JSON Schemas and
+the documentation are made from them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import NamedTuple, Union
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A string. `pattern` must match the whole of it, as `re` and ECMAScript both read it; `format` is one of JSON
-    Schema's; `values` are the only ones. `hint` says how to repair another one."""
+    """A string. `pattern` must match all of it, in `re` and in ECMAScript; `format` is one of JSON Schema's; `values`
+    are the only valid ones. `hint` is an advice for repairing an invalid value."""
 
     name: str
     hint: str
@@ -43,7 +43,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """An object that holds whatever its sender likes."""
+    """An object with any members."""
 
     name: str = "any object"
     hint: str = "write a JSON object, {} perhaps"
@@ -63,7 +63,7 @@ class List:
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """An object that has these fields and no other."""
+    """An object that has these fields and no others."""
 
     name: str
     fields: Mapping[str, FieldSpec]
@@ -74,7 +74,7 @@ Type = Union[Text, Number, Flag, Free, List, Struct]  # noqa: UP007 - names that
 
 
 class FieldSpec(NamedTuple):
-    """A field of an object: what it holds, and what it means."""
+    """A field of an object: its type, and its meaning."""
 
     type: Type
     note: str = ""
@@ -85,7 +85,7 @@ _LAST = ("misc", "_timestamp")
 
 
 def shown(struct: Struct) -> list[tuple[str, FieldSpec]]:
-    """The fields of an object in the order in which people are shown them: what it is, what must be there, the rest."""
+    """The fields of an object in the order of the documentation: the identity, the required fields, the others."""
 
     def place(pair: tuple[str, FieldSpec]) -> tuple[bool, bool, bool]:
         name, known = pair
@@ -95,15 +95,15 @@ def shown(struct: Struct) -> list[tuple[str, FieldSpec]]:
 
 
 Kinds = Mapping[str, Struct]
-"""Name of a list → what each of its items is."""
+"""Name of a list → the type of its items."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionChange:
-    """A version, as its difference to the one before.
+    """A version, as its difference from the one before.
 
-    `dropped` are fields (`tests.waived`) and lists (`revisions`). `retyped` says what takes the place of a type
-    wherever it stood. `added` holds new fields by where they go (`tests.environment`), and new lists.
+    `dropped` are fields (`tests.waived`) and lists (`revisions`). `retyped` maps a type to the type that replaces it
+    everywhere. `added` maps a path (`tests.environment`) to new fields, and holds new lists.
     """
 
     major: int

@@ -14,7 +14,7 @@ Schema = dict[str, Any]
 
 
 def json_schema(version: tuple[int, int]) -> Schema:
-    """The JSON Schema of a version. Raises KeyError for one there is not."""
+    """The JSON Schema of a version. Raises KeyError for an unknown version."""
     kinds = versions()[version]
     major, minor = version
     definitions: Schema = {}
@@ -33,7 +33,7 @@ def json_schema(version: tuple[int, int]) -> Schema:
 
 def _version(major: int, minor: int) -> Schema:
     minors: Schema = {"type": "integer", "minimum": 0, "maximum": minor}
-    if major == 1:  # there is no 1.0, and a text is another way to say 1.1
+    if major == 1:  # there is no 1.0; in 1.1 the version may also be a text
         minors["minimum"] = minor
     numbers: Schema = {
         "type": "object",
@@ -45,9 +45,9 @@ def _version(major: int, minor: int) -> Schema:
 
 
 def _refer(struct: Struct, definitions: Schema) -> Schema:
-    """A reference to an object's description, which is added where it is not there yet."""
+    """A reference to an object's definition, which is added if it is missing."""
     if struct.name not in definitions:
-        definitions[struct.name] = {}  # keeps the place before those it refers to
+        definitions[struct.name] = {}  # reserves its place before the definitions that it refers to
         definitions[struct.name] = {
             "type": "object",
             "properties": {name: _property(field, definitions) for name, field in shown(struct)},
@@ -59,7 +59,7 @@ def _refer(struct: Struct, definitions: Schema) -> Schema:
 
 def _property(field: FieldSpec, definitions: Schema) -> Schema:
     described = _value(field.type, definitions)
-    # Beside a reference, draft 7 reads nothing.
+    # Draft 7 ignores members beside a reference.
     return described if "$ref" in described else {**described, "description": field.note}
 
 
@@ -80,7 +80,8 @@ def _value(type_: Type, definitions: Schema) -> Schema:
 
 
 def _text(type_: Text) -> Schema:
-    """A text. What matches a pattern matches it whole: `$` is the very end in ECMAScript, JSON Schema's language."""
+    """A text. A pattern must match the whole text: `$` is the very end in ECMAScript, the pattern language of JSON
+    Schema."""
     words: Schema = {"type": "string"}
     if type_.values:
         words["enum"] = list(type_.values)

@@ -1,4 +1,4 @@
-"""The page docs/kcidb-schema.md, made from the tables: what may be sent, and what each version changed.
+"""The page docs/kcidb-schema.md, made from the tables: the valid submissions, and the changes of each version.
 
 Written by `make openapi`; a test holds it fresh.
 """
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from schemas.kcidb.field import FieldSpec, Flag, Free, List, Number, Struct, Text, Type, VersionChange, shown
 from schemas.kcidb.version import CHANGES, NEWEST, WHOLE_MAX, versions
 
-_HEAD = """# What a KCIDB submission looks like
+_HEAD = """# The form of a KCIDB submission
 
-Generated from `schemas/kcidb/version.py`; `make openapi` writes it anew.
+This page is generated from `schemas/kcidb/version.py`; `make openapi` writes it anew.
 
-A submission is one JSON object: its `version`, and up to five lists. Every list may be left out or be empty. In an
-object, fields in **bold** must be there; all others may come later, in another submission. Send what is known when it
-is known: the same `id` again, with more fields. A build or a test without `status` is planned or still running.
+A submission is one JSON object: its `version`, and up to five lists. Every list may be omitted or empty. In an object,
+fields in **bold** are required; all others may come later, in another submission. Send each fact when it is known: the
+same `id` again, with more fields. A build or a test without `status` is planned or still running.
 
 ```json
 {
@@ -27,12 +27,12 @@ is known: the same `id` again, with more fields. A build or a test without `stat
 }
 ```
 
-- An id begins with its origin and a colon. What an object refers to may belong to another origin, and may come later.
-- `null` is nothing outside `misc`: leave the field out. Fields that are not listed here go into `misc`.
+- An id begins with its origin and a colon. A parent may belong to another origin, and may come later.
+- `null` is not allowed outside `misc`: omit the field. Fields that are not listed here go into `misc`.
 - All texts are Unicode without U+0000. Times have their zone: `2025-07-15T10:10:17Z`.
 - `_timestamp` comes with exports on request and is ignored in submissions.
 
-What is wrong is told at once, every fault of it:
+The hub reports every fault of a submission at once:
 
 ```json
 {
@@ -45,21 +45,21 @@ What is wrong is told at once, every fault of it:
 }
 ```
 
-| rule | what is wrong |
+| rule | fault |
 |---|---|
 | `json` | the text is not JSON, or names a key twice |
-| `version` | the version is not one of those that are taken |
-| `type`, `null` | a value is of another type, or none |
-| `required`, `unknown` | a field is missing, or has a name that the version does not know |
-| `enum`, `pattern`, `format`, `maxLength` | a text is none of those, or not of the form, that the field asks for |
+| `version` | the version is not supported |
+| `type`, `null` | a value has another type, or is null |
+| `required`, `unknown` | a field is missing, or unknown in the version |
+| `enum`, `pattern`, `format`, `maxLength` | a text is not a value of the field, or lacks the field's form |
 | `newline`, `nul` | a text ends in a newline, or holds U+0000 |
 | `range`, `large`, `number` | a number is too small, or too large |
-| `origin` | an object is another origin's |
+| `origin` | an object belongs to another origin |
 | `upgrade` | an object of an older version would not be valid in {newest} |
 | `size` | a submission, or an object, is too large |
 
-Versions 1.1 to {newest} are taken, and upgraded to {newest}. `GET /schema/v{newest}` is the JSON Schema of a version,
-`GET /schema/latest` that of the newest.
+The hub accepts the versions 1.1 to {newest}, and upgrades them to {newest}. `GET /schema/v{newest}` is the JSON Schema
+of a version, `GET /schema/latest` that of the newest.
 """
 
 
@@ -67,24 +67,24 @@ _STRICTER = """\
 
 ## Where this hub is stricter than KCIDB's own library
 
-What kcidb-io 141 takes is taken, but for this:
+The hub accepts every submission that kcidb-io 141 accepts, with these exceptions:
 
 | sent | answer | why |
 |---|---|---|
-| a newline at the end of a path, hash, URL, time … | refused | it matches nothing that has none; always a mistake |
-| NaN, Infinity, 1e999 | refused | NaN is not JSON, and no JSON says 1e999 back |
-| an object with one key twice | refused | which of the two is meant? |
+| a newline at the end of a path, hash, URL, time … | refused | it never equals the text without it; always a mistake |
+| NaN, Infinity, 1e999 | refused | NaN is not JSON, and 1e999 cannot be written back as JSON |
+| an object with one key twice | refused | it is unclear which of the two is valid |
 | U+0000 in `misc` or `message_id` | refused | many stores cannot hold it |
-| half a surrogate pair (`"\\ud800"`) | refused | it is no character, and no UTF-8 |
-| an integer of more than 64 bits, an issue's version past 2^63 - 1 | refused | few programs keep it; texts are kept |
-| a time outside the years 1 to 9999 in UTC | refused | no date holds it |
-| an id that begins with another origin than `origin` | refused | nobody tells another's results |
-| an object of the origin `_` that no upgrade makes | refused | it is nobody's |
+| half a surrogate pair (`"\\ud800"`) | refused | it is not a character, and not UTF-8 |
+| an integer of more than 64 bits, an issue's version past 2^63 - 1 | refused | few programs can store it |
+| a time outside the years 1 to 9999 in UTC | refused | date types do not hold it |
+| an id that begins with another origin than `origin` | refused | a sender may not submit results of another origin |
+| an object of the origin `_` that no upgrade makes | refused | it belongs to no origin |
 | more than 100,000 objects in one submission | refused | send it in pieces, in any order |
-| an older version's object whose upgrade is not valid | refused | nothing could read it |
+| an older version's object whose upgrade is not valid | refused | no reader could use it |
 
-A whole number may be written `5.0`. A negative duration is taken with a warning; so is an incident that names both a
-build and a test, or neither."""
+A whole number may be written `5.0`. The hub accepts a negative duration with a warning, and also an incident that names
+both a build and a test, or neither."""
 
 
 def page() -> str:

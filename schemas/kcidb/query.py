@@ -1,4 +1,4 @@
-"""What reads of KCIDB's objects take and give (kcidb.md 4.1)."""
+"""Wire models of the routes that read KCIDB's objects (kcidb.md 4.1)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 
 IDS_MAX = 1000
-"""Ids of one query, of all kinds together."""
+"""Most ids of one query, of all kinds together."""
 VERSION_MAX = 2**63 - 1
 Category = Literal["identity", "verdict", "detail", "more"]
 CATEGORIES: tuple[Category, ...] = get_args(Category)
@@ -19,13 +19,13 @@ Object = dict[str, Any]
 
 
 class Lazy(BaseModel):
-    """Built when it is first used: a function that serves none of these starts sooner."""
+    """Built at the first use, so that a function that serves none of these starts faster."""
 
     model_config = ConfigDict(defer_build=True)
 
 
 class QueryIn(Lazy):
-    """Objects by their ids. An issue is named by its id, which means its newest version, or by `[id, version]`."""
+    """Objects by their ids. An issue is named by its id, which selects its newest version, or by `[id, version]`."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True)
 
@@ -41,7 +41,7 @@ class QueryIn(Lazy):
 
     @property
     def count(self) -> int:
-        """How many ids are named."""
+        """The number of named ids."""
         return sum(len(ids) for ids in (self.checkouts, self.builds, self.tests, self.issues, self.incidents))
 
 
@@ -57,7 +57,7 @@ class DocumentOut(Lazy):
 
 
 class ConflictOut(Lazy):
-    """A field that was told several values; a long value is told by its digest and its beginning."""
+    """A field with several values; a long value is shown as its digest and its beginning."""
 
     field: str
     category: Category
@@ -67,14 +67,14 @@ class ConflictOut(Lazy):
 
 
 class ReceivedOut(Lazy):
-    """When the submissions that hold an object came."""
+    """The times of arrival of the first and the last submission with an object."""
 
     first: str
     last: str
 
 
 class SourceOut(Lazy):
-    """Where a value comes from: a submission's id, or `node:<id>`."""
+    """The source of a value: a submission's id, or `node:<id>`."""
 
     rank: int
     verdict: int
@@ -85,7 +85,7 @@ class SourceOut(Lazy):
 
 
 class ReportOut(Lazy):
-    """An object as merged."""
+    """A merged object."""
 
     object: Object
     conflicts: list[ConflictOut]
@@ -97,7 +97,7 @@ class ReportOut(Lazy):
 
 
 class ContestedOut(Lazy):
-    """A report that was told several values of some field."""
+    """A merged object that has a field with several values."""
 
     kind: str
     id: str
@@ -107,21 +107,21 @@ class ContestedOut(Lazy):
 
 
 class ContestedPage(Lazy):
-    """Some of them. There may be more as long as `next` is given, on pages without any, too."""
+    """A page of merged objects with conflicts. A page may be empty; there may be more as long as `next` is given."""
 
     items: list[ContestedOut]
     next: str | None
 
 
 class ExportPage(Lazy):
-    """A document of an export, and the cursor behind it."""
+    """A document of an export, and the cursor after it."""
 
     document: DocumentOut
     next: str | None
 
 
 class CountOut(Lazy):
-    """How many objects of each kind there are."""
+    """The number of objects of each kind."""
 
     checkouts: int
     builds: int

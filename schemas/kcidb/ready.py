@@ -19,21 +19,22 @@ class PurposeIn(BaseModel):
 
 
 class PurposeOut(PurposeIn):
-    """A purpose. `lasting`: an object that is ready stays so, since nothing is asked but that fields are given."""
+    """A purpose. `lasting`: an object that is ready stays ready, since the purpose only requires that fields are
+    given."""
 
     builtin: bool
     lasting: bool
 
 
 class PurposesOut(BaseModel):
-    """All purposes, those of every hub first."""
+    """All purposes, the built-in ones first."""
 
     purposes: list[PurposeOut]
 
 
 class MissingOut(BaseModel):
-    """What is missing: of which field (`build.config_name`: of the object above), in words; `ready_at`: when time alone
-    will have brought it."""
+    """A missing condition: the field (`build.config_name`: a field of the parent) and a text. `ready_at`: the instant
+    at which time alone will meet it."""
 
     field: str
     what: str
@@ -41,7 +42,7 @@ class MissingOut(BaseModel):
 
 
 class ReadyOut(BaseModel):
-    """How far an object is for one purpose. `fired`: when the first watch was told."""
+    """The readiness of an object for one purpose. `fired`: the instant of the first notification of a watch."""
 
     name: str
     ready: bool
@@ -51,7 +52,7 @@ class ReadyOut(BaseModel):
 
 
 class ReadinessOut(BaseModel):
-    """What an object is ready for."""
+    """The readiness of an object for all purposes."""
 
     kind: str
     id: str
@@ -60,7 +61,7 @@ class ReadinessOut(BaseModel):
 
 
 class ActionIn(BaseModel):
-    """What to do beside the event that every watch writes: exactly one of the three."""
+    """The action beside the event that every watch writes: exactly one of the three."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -71,7 +72,7 @@ class ActionIn(BaseModel):
 
     @model_validator(mode="after")
     def check_one(self) -> ActionIn:
-        """Refuse none and several."""
+        """Raise for no action and for several."""
         if [self.event is True, self.mail is not None, self.webhook is not None].count(True) != 1:
             raise ValueError("must be one of event (true), mail and webhook")
         if self.secret is not None and self.webhook is None:
@@ -80,7 +81,7 @@ class ActionIn(BaseModel):
 
 
 class WatchIn(BaseModel):
-    """A watch to make. `filter`: path → a value, or a list of which any will do."""
+    """A watch to create. `filter`: path → a value, or a list of values of which one must match."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -90,7 +91,8 @@ class WatchIn(BaseModel):
 
 
 class TroubleOut(BaseModel):
-    """What went wrong last with the watch's deliveries, and until when it rests; null once one succeeded."""
+    """The last failure of the watch's deliveries, and the instant until which the watch pauses; null after a
+    success."""
 
     at: str
     what: str
@@ -98,7 +100,7 @@ class TroubleOut(BaseModel):
 
 
 class WatchStateOut(BaseModel):
-    """How many objects the watch was told of, and how many deliveries wait or were given up."""
+    """The number of notified objects, of waiting deliveries, and of deliveries that were given up."""
 
     fired: int
     waiting: int
@@ -106,8 +108,8 @@ class WatchStateOut(BaseModel):
 
 
 class ActionOut(BaseModel):
-    """The action of a watch; whether there is a secret, never the secret. Of a webhook of somebody else only where it
-    leads, not the path, which may hold one."""
+    """The action of a watch. `secret` states whether there is one, never its value. Of another user's webhook only the
+    host is shown, not the path, which may hold a secret."""
 
     event: bool | None = None
     mail: str | None = None
@@ -116,7 +118,7 @@ class ActionOut(BaseModel):
 
 
 class WatchOut(BaseModel):
-    """A watch. `state` is given where one watch is read."""
+    """A watch. `state` is present when a single watch is read."""
 
     id: str
     user: str
@@ -129,6 +131,6 @@ class WatchOut(BaseModel):
 
 
 class WatchesOut(BaseModel):
-    """The caller's watches, oldest first; all, for an administrator."""
+    """The caller's watches, oldest first; for an administrator all watches."""
 
     watches: list[WatchOut]

@@ -1,6 +1,6 @@
-"""KCIDB's schema, every version of it, as data (kcidb.md 1.2 to 1.4).
+"""All versions of KCIDB's schema, as data (kcidb.md 1.2 to 1.4).
 
-1.1 is written out; each later version is its difference to the one before. `versions()` has them all.
+1.1 is written in full; each later version is its difference from the one before. `versions()` returns all of them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from functools import cache
 from schemas.kcidb.field import FieldSpec, Flag, Free, Kinds, List, Number, Struct, Text, VersionChange, apply
 
 EXCERPT_CHARS_MAX = 16384
-"""Longest log excerpt, in characters."""
+"""Most characters of a log excerpt."""
 WHOLE_MAX = 2**63 - 1
-"""Largest version of an issue; KCIDB has no limit, stores do."""
+"""Largest version of an issue; KCIDB has no limit, but stores have."""
 
 _ONE = "write one of"
 _ID_HINT = "write an origin, a colon, and a name: `myci:4711`"
@@ -291,7 +291,7 @@ CHANGES: tuple[VersionChange, ...] = (
 
 
 NEWEST = (5, 3)
-"""The version that everything is upgraded to."""
+"""The version to which all submissions are upgraded."""
 
 
 @cache

@@ -1,7 +1,7 @@
-"""KernelCI wire models: the bodies the KernelCI API takes and gives (kernelci.md 2 and 4).
+"""KernelCI wire models: the bodies of requests and replies of the KernelCI API (kernelci.md 2 and 4).
 
-Inputs are validated by these models; replies are written by the codec straight from stored documents, and their models
-here only document them. Called by `lib.dialects.kernelci`.
+These models validate inputs. The codec writes replies directly from stored documents; the models of replies only
+document them. Called by `lib.dialects.kernelci`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AnyHttpUrl, BaseModel, ConfigDict, Field, StringConstraints
 
 INT_MAX = 2**63 - 1
-"""Largest integer a store can index."""
+"""Largest integer that a store can index."""
 
 Kind = Literal["checkout", "kbuild", "job", "test", "regression", "process"]
 State = Literal["running", "available", "closing", "done"]
@@ -48,7 +48,8 @@ UniqueNames = Annotated[list[str], AfterValidator(_unique)]
 
 
 class NodeEdit(BaseModel):
-    """A node in a PUT: what it omits keeps its stored value or falls back to its default. Unknown keys are ignored."""
+    """A node in a PUT: an omitted field keeps its stored value or falls back to its default. Unknown keys are
+    ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -67,7 +68,7 @@ class NodeEdit(BaseModel):
     platform_filter: list[str] | None = Field(default_factory=list)
     created: Instant | None = None
     updated: Instant | None = None
-    # A default that is no instant would make null acceptable; omitted means six hours from now.
+    # A default of None would make null acceptable. An omitted value means six hours from now.
     timeout: Instant = Field(default=datetime.min.replace(tzinfo=UTC), json_schema_extra={"default": None})
     holdoff: Instant | None = None
     owner: str | None = None
@@ -85,7 +86,8 @@ class NodeIn(NodeEdit):
 
 
 class NodePatch(BaseModel):
-    """What a PATCH may change of a node (kernelci.md 2.4). A null `state` changes nothing. Other keys are ignored."""
+    """The fields of a node that a PATCH may change (kernelci.md 2.4). A null `state` changes nothing. Other keys are
+    ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -137,7 +139,7 @@ Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_email)
 
 
 class RegisterIn(BaseModel):
-    """A new user account (kernelci.md 2.2). Whatever else is sent, `is_verified` included, is ignored."""
+    """A new user account (kernelci.md 2.2). Other fields, `is_verified` included, are ignored."""
 
     username: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     email: Email
@@ -147,7 +149,8 @@ class RegisterIn(BaseModel):
 
 
 class UserEdit(BaseModel):
-    """What may change of a user (kernelci.md 2.2, PATCH); null changes nothing. `groups` replaces the set."""
+    """The fields of a user that may change (kernelci.md 2.2, PATCH); null changes nothing. `groups` replaces the
+    set."""
 
     username: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
     email: Email | None = None
@@ -212,9 +215,8 @@ class NodeOut(BaseModel):
 
 
 class NodePage(BaseModel):
-    """A page of nodes, oldest first; `total` counts all that match. `next`, the `after` of the page behind this one,
-    is there when `after`, `sort` or `fields` was asked for; null on the last page. With `fields` a node shows only
-    these."""
+    """A page of nodes, oldest first; `total` counts all that match. `next` is the `after` of the next page, null on the
+    last page; it is present when `after`, `sort` or `fields` was given. With `fields` a node shows only these."""
 
     items: list[NodeOut]
     total: int
@@ -233,7 +235,7 @@ class StateCounts(BaseModel):
 
 
 class ResultCounts(BaseModel):
-    """Nodes by result; `null`: without one yet."""
+    """Nodes by result; `null`: nodes without a result yet."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -245,7 +247,7 @@ class ResultCounts(BaseModel):
 
 
 class TreeCounts(BaseModel):
-    """How many nodes a tree has, its root included."""
+    """The number of nodes of a tree, its root included."""
 
     total: int
     state: StateCounts
@@ -268,7 +270,7 @@ class GroupRead(BaseModel):
 
 
 class GroupMade(BaseModel):
-    """A group that was made, in the order of keys of that reply."""
+    """A created group, with the order of keys of that reply."""
 
     name: str
     id: str
@@ -311,7 +313,7 @@ class UserPage(BaseModel):
 
 
 class TokenRead(BaseModel):
-    """What a login gives."""
+    """The reply to a login."""
 
     access_token: str
     token_type: Literal["bearer"]

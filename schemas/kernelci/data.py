@@ -1,7 +1,7 @@
-"""KernelCI node data: what `data` holds, by kind (kernelci.md 4.2).
+"""KernelCI node data: the content of `data`, by kind (kernelci.md 4.2).
 
-Only validates: what a client sent is stored as it came, unknown keys and absent ones included, so no value of these
-models is ever kept. Called by `lib.dialects.kernelci.codec`.
+These models only validate. The hub stores the data as the client sent it, with unknown keys and without omitted ones,
+so it never stores a value of these models. Called by `lib.dialects.kernelci.codec`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Version(Data):
 
 
 class Revision(Data):
-    """What was checked out. `url` has any scheme, `git@host:path` included, so it is plain text."""
+    """The checked-out revision. `url` may have any scheme, `git@host:path` included, so it is plain text."""
 
     tree: str
     url: str
@@ -77,7 +77,7 @@ class CheckoutData(Data):
 
 
 class _Built(Data):
-    """What everything made from a checkout may tell."""
+    """Fields of all nodes below a checkout."""
 
     error_code: ErrorCode | None = None
     error_msg: Text = None
@@ -133,4 +133,4 @@ DATA: Mapping[str, type[Data] | None] = {
     "regression": RegressionData,
     "process": None,
 }
-"""The data model of each kind; None where anything goes, null included."""
+"""The data model of each kind; None where any value is valid, null included."""

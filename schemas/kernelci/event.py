@@ -26,7 +26,7 @@ class PublishIn(BaseModel):
 
 
 class PushIn(BaseModel):
-    """An item for a list: whatever stands beside `data` becomes an attribute of its envelope (kernelci.md 2.5)."""
+    """An item for a list: the keys beside `data` become attributes of its envelope (kernelci.md 2.5)."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -36,7 +36,7 @@ class PushIn(BaseModel):
 
 
 class SubscriptionRead(BaseModel):
-    """A subscription that was made."""
+    """A created subscription."""
 
     id: int
     channel: str
@@ -69,7 +69,7 @@ class CloudEventRead(BaseModel):
 
 
 class MessageRead(BaseModel):
-    """What a poll gives: `data` is a CloudEvent as a JSON text; its own `data` is `BEEP` when there was no event."""
+    """The reply to a poll: `data` is a CloudEvent as a JSON text; its own `data` is `BEEP` when there was no event."""
 
     type: Literal["message"]
     pattern: None
@@ -78,7 +78,7 @@ class MessageRead(BaseModel):
 
 
 class EventRead(BaseModel):
-    """An event of the log; `node` is the node it speaks of as it is now, when asked for."""
+    """An event of the log; `node`, on request, is the event's node in its present state."""
 
     timestamp: datetime
     sequence_id: int

@@ -1,4 +1,4 @@
-"""KernelCI wire models of verifying an address and setting a forgotten password (kernelci.md 2.2)."""
+"""KernelCI wire models: verifying an address and setting a forgotten password (kernelci.md 2.2)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Token = Annotated[str, StringConstraints(max_length=10_000)]
 
 
 class AddressIn(BaseModel):
-    """Whose token is asked for."""
+    """The address of the user who requests a token."""
 
     email: Email
 

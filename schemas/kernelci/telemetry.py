@@ -14,8 +14,7 @@ Text = Annotated[str, StringConstraints(max_length=100_000)]
 
 
 class TelemetryIn(BaseModel):
-    """Something that happened to a job, in a lab, on a device. `ts`: now, when it is not given. Unknown keys are
-    ignored."""
+    """An event of a job, in a lab, on a device. `ts` defaults to now. Unknown keys are ignored."""
 
     ts: Instant | None = None
     kind: Annotated[Word, StringConstraints(min_length=1)]
@@ -53,13 +52,13 @@ class TelemetryPage(BaseModel):
 
 
 class Inserted(BaseModel):
-    """How many events were kept."""
+    """The number of stored events."""
 
     inserted: int
 
 
 class TelemetryStat(BaseModel):
-    """How one group turned out; of the fields that name it only those are there that were asked for."""
+    """The results of one group; only the requested grouping fields are present."""
 
     runtime: str | None = None
     lab: str | None = None
@@ -80,7 +79,8 @@ class TelemetryStat(BaseModel):
 
 
 class ResultAnomaly(BaseModel):
-    """A device type (or a device) whose results are bad. `device_id` is there when devices were asked for."""
+    """A device type (or a device) with a high rate of bad results. `device_id` is present when devices were
+    requested."""
 
     runtime: str
     lab: str
@@ -102,7 +102,7 @@ class ResultAnomaly(BaseModel):
 
 
 class ErrorAnomaly(BaseModel):
-    """An error that came often."""
+    """A frequent error."""
 
     runtime: str
     error_type: str | None
@@ -110,7 +110,7 @@ class ErrorAnomaly(BaseModel):
 
 
 class AnomaliesRead(BaseModel):
-    """What went wrong lately."""
+    """Recent anomalies."""
 
     window: str
     threshold: float

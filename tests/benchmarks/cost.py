@@ -124,7 +124,7 @@ def operations(desk: Desk) -> Iterator[tuple[str, Cost]]:
     job = desk.ask("POST /node", job)
     settle(desk)
     desk.ask(f"PUT /nodes/{job['id']}", tree(job, 200))
-    yield "tell a tree of 200 to KCIDB", desk.cost(lambda: desk.hub.projector.run(desk.clock()))
+    yield "publish a tree of 200 to KCIDB", desk.cost(lambda: desk.hub.projector.run(desk.clock()))
     first, second, *_ = list(Results(1).submissions())[1:]
     yield "submit 11 objects", desk.cost(lambda: desk.ask("POST /submit", first))
     yield "submit the same again", desk.cost(lambda: desk.ask("POST /submit", first))

@@ -78,7 +78,7 @@ TYPICAL = Traffic(
         "POST a node": 0.1,
         "PUT a node that is done": 0.1,
         "PUT a tree of 200": 0.9 / 200,
-        "tell a tree of 200 to KCIDB": 1 / 200,
+        "publish a tree of 200 to KCIDB": 1 / 200,
         "GET 100 nodes and their total": 0.02,
         "GET a count": 0.02,
         "listen, with an event": 0.2 + 0.9 / 200,

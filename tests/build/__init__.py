@@ -58,7 +58,7 @@ class CountedIds(Ids):
 
 
 class RecordingBus:
-    """A bus that carries nothing anywhere and remembers what it was given."""
+    """A bus that keeps the published messages in memory."""
 
     carries = True
 
@@ -134,7 +134,7 @@ def register(accounts: Accounts, name: str, now: datetime = NOW, **more: Any) ->
 
 
 def deactivate(hub: Hub, id: str) -> None:
-    """Have a user be nobody any more."""
+    """Deactivate a user."""
 
     def work(tx: Tx) -> None:
         doc = tx.load("user", id)

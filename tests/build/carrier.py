@@ -1,4 +1,4 @@
-"""The far sides of the buses that carry, as the contract needs them: what arrived, and failures on demand."""
+"""The receiving sides of the buses for the contract tests: the received messages, and failures on demand."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class PubsubCarrier:
         self._subscriber.create_subscription(request={"name": READER, "topic": TOPIC, "dead_letter_policy": policy})
 
     def _clear(self) -> None:
-        """Remove what a test before left at an emulator that is not ours."""
+        """Remove the resources that an earlier test left at an external emulator."""
         for subscription in (READER, DEAD_READER):
             with contextlib.suppress(exceptions.NotFound):
                 self._subscriber.delete_subscription(subscription=subscription)
@@ -70,7 +70,7 @@ class PubsubCarrier:
         self.emulator.server.fail("Publish", code, times)
 
     def received(self) -> list[Message]:
-        """What arrived since the last time, in the order it was published."""
+        """The messages that arrived since the last call, in the order of publication."""
         found = []
         while received := self._pull():
             found += received

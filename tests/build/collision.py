@@ -1,4 +1,4 @@
-"""Copies that collide often, and what the merge of them must be: written straight from kcidb.md 2.3, slow and plain."""
+"""Copies that conflict often, and a model of their merge, written directly from kcidb.md 2.3, slow and simple."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def received_at(n: int) -> str:
 
 
 class Told(NamedTuple):
-    """What a node tells at a rev."""
+    """The copy of a node at a rev."""
 
     fields: Fields
     id: str
@@ -106,7 +106,7 @@ class Told(NamedTuple):
 
 
 def tellings(kind: str) -> st.SearchStrategy[list[Told]]:
-    """What nodes tell: of one node at one rev always the same."""
+    """Copies of nodes: one node at one rev always has the same copy."""
     at = st.integers(0, 4).map(received_at)
     found = st.dictionaries(
         st.tuples(st.sampled_from("ab"), st.integers(1, 3)), st.tuples(copies(kind), at), min_size=1, max_size=4
@@ -128,7 +128,7 @@ def merged(kind: str, told: Sequence[Copy | Told], body: Body | None = None) -> 
 
 
 def project(kind: str, body: Body | None, fields: Fields, node_id: str, rev: int, at: str) -> Body:
-    """A report that a node tells of as well: of several nodes, and of one at several revs, the newest counts."""
+    """A report with copies of nodes too: of several nodes, and of several revs of one node, the newest copy is used."""
     base, told = (None, None) if body is None else split(body)
     if body is not None and told is not None and _age(told) >= (rev, node_id):
         return body
@@ -136,7 +136,7 @@ def project(kind: str, body: Body | None, fields: Fields, node_id: str, rev: int
 
 
 def join(kind: str, a: Body, b: Body) -> Body:
-    """The report that knows what both know; `a` itself when that knows all. `absorb` is the join with one copy."""
+    """The join of two reports; `a` itself when `b` adds nothing. `absorb` is the join with one copy."""
     (base, told), (other, also_told) = split(a), split(b)
     joined = grow(kind, base, open_state(kind, other)) if base and other else base or other
     newest = max(filter(None, (told, also_told)), key=_age, default=None)
@@ -214,7 +214,7 @@ def mark(field: str, value: Any) -> tuple[Any, bytes, str]:
 
 
 def model(kind: str, told: list[Copy], times: list[str] | None = None) -> Body:
-    """The stored body of a report of which these copies tell."""
+    """The stored body of the report of these copies."""
     values: dict[str, dict[bytes, Any]] = {}
     best: dict[tuple[str, bytes], tuple[int, int, str]] = {}
     for copy in told:
@@ -249,7 +249,7 @@ def entry(field: str, text: bytes, value: Any, by: tuple[int, int, str]) -> list
 
 
 def model_of_both(kind: str, told: Sequence[Copy | Told]) -> Body:
-    """The stored body of a report of which submissions or nodes tell, or both."""
+    """The stored body of a report of submissions, of nodes, or of both."""
     sent = [each for each in told if isinstance(each, Copy)]
     nodes = [each for each in told if isinstance(each, Told)]
     if not nodes:

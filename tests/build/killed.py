@@ -1,4 +1,4 @@
-"""Processes that are killed at one of their transactions, for tests of what the next process makes of it."""
+"""Processes that are killed at one of their transactions, for tests of the next process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Fate:
 
 @contextmanager
 def killed_at(store: Any, n: int, *, is_before: bool) -> Iterator[Fate]:
-    """What runs inside dies at its n-th transaction of this store, before its commit or right after it."""
+    """The code inside is killed at its n-th transaction of this store, before its commit or right after it."""
     fate, transact, count = Fate(), store.transact, 0
 
     def dying(work: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A real SMTP server on this machine that keeps what it is sent."""
+"""A real SMTP server on this machine that keeps the received mail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 
 class Mailbox:
-    """What arrived: messages, the addresses they were for, and who logged in, over what line."""
+    """The received messages, their addresses, and the log-ins with their kind of connection."""
 
     def __init__(self, password: str = "") -> None:
         self.messages: list[EmailMessage] = []

@@ -1,4 +1,4 @@
-"""A small HTTP server of this machine, in the place of whatever is outside of it."""
+"""A small HTTP server on this machine, as a stand-in for external servers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Web:
-    """What it answers, and the bodies it was sent, with their headers (names in lower case)."""
+    """Its answers, and the received bodies with their headers (names in lower case)."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []

@@ -19,7 +19,7 @@ WAIT_S = 10
 
 
 class Desk:
-    """A publisher and a subscriber, with the short forms of what these tests do."""
+    """A publisher and a subscriber, with short forms of the calls of these tests."""
 
     def __init__(self, emulator):
         self.emulator, self.clock, self.meter = emulator, emulator.clock, emulator.meter
@@ -83,7 +83,7 @@ def desk(shared):
 
 
 class Receiver:
-    """An HTTP endpoint that answers the statuses it is told, then 204, and keeps what came."""
+    """An HTTP endpoint that answers with the given statuses, then with 204, and keeps the requests."""
 
     def __init__(self):
         self.came: Queue = Queue()

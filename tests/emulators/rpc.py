@@ -69,7 +69,7 @@ class Server:
             self._faults.setdefault(name, []).extend([code] * times)
 
     def reset(self) -> None:
-        """Forget what was counted, and the faults that are still to come."""
+        """Reset the counts, and drop the faults that are still to come."""
         with self._gate:
             self.calls.clear()
             self._faults.clear()

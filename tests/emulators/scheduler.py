@@ -1,4 +1,4 @@
-"""A local stand-in of Cloud Scheduler (gRPC, v1), for tests: it keeps jobs and says which were told to run.
+"""A local stand-in of Cloud Scheduler (gRPC, v1), for tests: it keeps jobs and records which jobs a client ran.
 
 It has no clock: nothing runs by itself, `run` only notes the job in `.runs`. App Engine targets are refused as
 unsupported. Clients need a channel of their own, since `api_endpoint` alone insists on TLS:
@@ -39,7 +39,7 @@ def start(port: int = 0) -> Scheduler:
 
 
 class Scheduler:
-    """The jobs, and the server that shows them. `.runs` holds a copy of each job that was told to run."""
+    """The jobs, and the server that shows them. `.runs` holds a copy of each job that a client ran."""
 
     def __init__(self, port: int = 0) -> None:
         self.runs: list[Any] = []
@@ -161,7 +161,7 @@ def _check_location(name: str) -> None:
 
 
 def _check(job: Any) -> None:
-    """Refuse what the service refuses."""
+    """Refuse the requests that the service refuses."""
     if len(job.description) > DESCRIPTION_CHARS_MAX:
         raise _invalid(f"description has at most {DESCRIPTION_CHARS_MAX} characters")
     if not is_schedule(job.schedule):

@@ -1,6 +1,6 @@
 """Ingest: submissions of KCIDB become merged objects.
 
-Decides: how a submission is kept, in which pieces it is merged, which sizes it may have, and how everything merged is
+Decides: how a submission is stored, in which pieces it is merged, its size limits, and how all merged objects are
 computed anew.
 
 May import from the domain: `account`, `event`, `query`, `report`.

@@ -1,8 +1,9 @@
-"""The intake: takes submissions, keeps each unchanged, and merges it at once (kcidb.md 2.7 and 3.5).
+"""The intake: accepts submissions, stores each unchanged, and merges it at once (kcidb.md 2.7 and 3.5).
 
-A submission and the reports it changes are one transaction, with the event that tells of them. One too large for that
-is recorded first, as pending, and merged piece by piece; each piece also notes how far it came, so whoever goes on
-after a crash (its sender, who repeats it, or the sweep) merges each piece once. Several may go on at the same time.
+A submission, the reports that it changes and their event are one transaction. A submission that is too large for that
+is recorded first, as pending, and merged piece by piece. Each piece also records the progress. So after a crash the
+merge continues (when the sender repeats the submission, or in the sweep), and each piece is merged once. Several
+processes may continue it at the same time.
 """
 
 from __future__ import annotations
@@ -32,31 +33,31 @@ from lib.store.port import Body, Scan, Store, Tx, Where
 log = logging.getLogger(__name__)
 
 Decode = Callable[[bytes, bool], Sent]
-"""Reads a stored submission again: its text, and whether its faulty objects are left out. Raises Malformed."""
+"""Decodes a stored submission from its text; the flag leaves out faulty objects. Raises Malformed."""
 
 PIECE_COPIES_NEAR, PIECE_COPIES_FAR = 1000, 200
-"""Most copies that one transaction merges: at home, and in the cloud, where it writes up to 500 documents."""
+"""Most copies that one transaction merges: on SQLite, and in the cloud, where it writes up to 500 documents."""
 PIECE_BYTES_NEAR, PIECE_BYTES_FAR = 64 * 1024 * 1024, 2 * 1024 * 1024
-"""Most JSON of the copies of one transaction; in the cloud it may write 10 MiB, index entries and all."""
+"""Most bytes of JSON of the copies of one transaction; in the cloud it may write 10 MiB, index entries included."""
 PARTS_AT_ONCE = 8
 GRACE = timedelta(seconds=60)
-"""Younger pending submissions are still in the hands of the request that brought them."""
+"""The request of a younger pending submission is presumed to be still merging it."""
 SWEEP_MAX = 50
 """Pending submissions that one sweep goes on with; it ends behind the page that makes them so many."""
 ERRORS_KEPT = 100
 _NO_ORIGIN = "_"
-"""The origin of objects that upgrades make (kcidb.md 1.5): anybody's."""
+"""The origin of objects that upgrades make (kcidb.md 1.5); every sender may submit them."""
 
 
 class Sender(NamedTuple):
-    """Who sent a submission, and how: `rest`, `push` or `command`."""
+    """The sender of a submission, and its way: `rest`, `push` or `command`."""
 
     actor: Actor
     via: str
 
 
 class Receipt(NamedTuple):
-    """What became of a submission."""
+    """The outcome of a submission."""
 
     submission: Submission
     is_duplicate: bool
@@ -64,8 +65,8 @@ class Receipt(NamedTuple):
 
 
 class Preview(NamedTuple):
-    """What a submission would make of a report: `fields` name what its view gains or changes, and the values before
-    and after."""
+    """The effect that a submission would have on a report: `fields` holds the new and changed fields of its view, with
+    the values before and after."""
 
     key: Key
     is_new: bool
@@ -74,7 +75,7 @@ class Preview(NamedTuple):
 
 @dataclass(slots=True)
 class Intake:
-    """Takes, merges and tells of submissions. `decode` is the dialect's; `source` that of the hub's events."""
+    """Accepts, merges and reads submissions. `decode` is the dialect's; `source` is the source of the hub's events."""
 
     store: Store
     ledger: Ledger
@@ -101,13 +102,13 @@ class Intake:
         return None if doc is None else load_text(self.store, doc.body)
 
     def take(self, document: Document, sender: Sender, now: datetime, *, is_partial: bool = False) -> Receipt:
-        """Keep a submission and merge it; one that was merged before is not even decoded. Raises as `submit` does,
-        and Malformed for what is wrong with it."""
+        """Store a submission and merge it; a submission that was merged before is not decoded. Raises as `submit` does,
+        and Malformed for its faults."""
         known = self._repeat(document.id, sender.actor, is_partial)
         return known or self.submit(document.decode(is_partial), document.raw, sender, now)
 
     def _repeat(self, id: str, actor: Actor, is_partial: bool) -> Receipt | None:
-        """The receipt of a submission that was merged before; None when there is anything left to do, or to check."""
+        """The receipt of a submission that was merged before; None when something is left to merge or to check."""
         known = self.load(id)
         if known is None or known.state != MERGED or (known.is_partial and not is_partial):
             return None
@@ -117,8 +118,8 @@ class Intake:
         return Receipt(known, True)
 
     def submit(self, sent: Sent, raw: bytes, sender: Sender, now: datetime) -> Receipt:
-        """Keep a submission and merge it. Raises Forbidden for an object of an origin that is not the sender's,
-        Malformed for one that is too large."""
+        """Store a submission and merge it. Raises Forbidden for an object of an origin that is not the sender's,
+        Malformed for an object that is too large."""
         check_origins(sent.copies, sender.actor)
         check_sizes(sent.copies, len(raw))
         record = Submission(
@@ -133,20 +134,20 @@ class Intake:
                 submission, is_duplicate = self._merge_whole(record, sent, text, now)
                 return Receipt(submission, is_duplicate, sent.warnings)
             except TooLarge:
-                pass  # its copies are small, the reports that they change are not
+                pass  # the copies are small, but the reports that they change are not
         submission, is_duplicate = self._accept(record, text, parts, now)
         if not is_duplicate:
             try:
                 submission = self._go_on(submission, sent, now)
             except TooLarge:
-                raise  # which its sender can mend
+                raise  # the sender can repair this
             except Exception as error:
-                # It is kept, and the sweep goes on with it; whoever is told otherwise sends it again.
+                # It is stored, and the sweep continues it. An error would make the client send it again.
                 log.error("submission %s is left to the sweep: %r", submission.id, error)
         return Receipt(submission, is_duplicate, sent.warnings)
 
     def foresee(self, sent: Sent, now: datetime) -> list[Preview]:
-        """What would change if the submission were made now; reads, and writes nothing."""
+        """The changes that the submission would make now. Reads only."""
         piece, at = make_piece(sent.copies), stamp(now)
         stored = load_reports(self.store, (item.key for item in piece.items))
         before = {key: None if doc is None else doc.body for key, doc in stored.items()}
@@ -160,7 +161,7 @@ class Intake:
         ]
 
     def fail(self, id: str, raw: bytes, error: Malformed | Forbidden, sender: Sender, now: datetime) -> Submission:
-        """Keep a submission that can never be merged, with the reasons, where its sender can ask for them."""
+        """Store a submission that can never be merged, with the reasons, which its sender can read."""
         problems = error.problems if isinstance(error, Malformed) else [{"rule": "origin", "msg": str(error)}]
         count = error.count if isinstance(error, Malformed) else 1
         text, parts = rules.pack(raw)
@@ -182,7 +183,7 @@ class Intake:
     def find(
         self, origin: str | None, state: str | None, limit: int, after: str | None
     ) -> tuple[list[Submission], str | None]:
-        """Submissions, newest first, and the cursor behind them."""
+        """Submissions, newest first, and the cursor after them."""
         where = [Where("origins", "contains", origin)] if origin is not None else []
         if state is not None:
             where.append(Where("state", "==", state))
@@ -190,7 +191,8 @@ class Intake:
         return [rules.from_body(doc.key, doc.body) for doc in page.docs], page.next
 
     def resume(self, id: str, now: datetime) -> Submission | None:
-        """Merge what is left of a pending submission; its record then. What cannot be read again has failed."""
+        """Merge the rest of a pending submission. Returns its record. A submission that cannot be decoded again has
+        failed."""
         doc = self.store.load(SUBMISSIONS, id)
         if doc is None:
             return None
@@ -239,8 +241,7 @@ class Intake:
     def _accept(
         self, record: Submission, text: Mapping[str, Any], parts: Sequence[str], now: datetime
     ) -> tuple[Submission, bool]:
-        """Record a submission that takes several transactions; gives it as it is recorded, and whether it was merged
-        before."""
+        """Record a submission that takes several transactions. Returns its record, and whether it was merged before."""
         self._write_parts(text, parts)
 
         def work(tx: Tx) -> tuple[Submission, bool]:
@@ -257,7 +258,7 @@ class Intake:
         return self.store.transact(work)
 
     def _go_on(self, record: Submission, sent: Sent, now: datetime) -> Submission:
-        """Merge a pending submission, piece by piece, from where it stands."""
+        """Merge a pending submission, piece by piece, from its recorded progress."""
         while record.state == PENDING:
             record = self._merge_next(record, sent, now)
         return record
@@ -280,7 +281,7 @@ class Intake:
             assert doc is not None, "submissions are never dropped"
             before = rules.from_body(record.id, doc.body)
             if before.state != PENDING or before.done != record.done:
-                return before, []  # somebody else went on meanwhile
+                return before, []  # another process continued meanwhile
             outcome = self.merger.merge(tx, piece, record.id, before.received_at, at)
             results = {name: before.results.get(name, 0) + n for name, n in outcome.counts().items()}
             after = replace(before, done=before.done + len(copies), results=results)
@@ -312,7 +313,7 @@ class Intake:
         return [news_of(f"{record.id}:{at}", data, outcome.changes, owner=record.sender, origin=self.source)]
 
     def _write_parts(self, text: Mapping[str, Any], parts: Sequence[str]) -> None:
-        """Keep the parts of a large text, before anything names them."""
+        """Store the parts of a large text, before any record names them."""
         named = list(zip(rules.part_keys(text), parts, strict=True))
         for at in range(0, len(named), PARTS_AT_ONCE):
             some = dict(named[at : at + PARTS_AT_ONCE])
@@ -352,7 +353,7 @@ def _differences(before: Fields, after: Fields) -> dict[str, dict[str, Any]]:
 
 
 def check_origins(copies: Sequence[Copy], actor: Actor) -> None:
-    """Refuse objects of origins that are not the actor's to tell of (kcidb.md 2.5)."""
+    """Raise Forbidden for objects of origins that the actor may not submit for (kcidb.md 2.5)."""
     allowed: set[str] = {_NO_ORIGIN}
     for copy in copies:
         origin = _teller(copy)
@@ -364,7 +365,8 @@ def check_origins(copies: Sequence[Copy], actor: Actor) -> None:
 
 
 def _teller(copy: Copy) -> str:
-    """Who may send an object: its origin. What upgrades make of a waived test is the test's."""
+    """The origin that may send an object. Objects that upgrades derive from a waived test belong to the test's
+    origin."""
     origin: str = copy.fields["origin"]
     if origin == _NO_ORIGIN and "test_id" in copy.fields:
         return str(copy.fields["test_id"]).partition(":")[0]
@@ -372,5 +374,5 @@ def _teller(copy: Copy) -> str:
 
 
 def _token_of(actor: Actor) -> str | None:
-    """The name of the token that was used, when it is a submitter's."""
+    """The name of the used token, if it is a submitter's."""
     return actor.id.removeprefix("submitter:") if actor.id.startswith("submitter:") else None

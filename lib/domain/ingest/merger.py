@@ -1,6 +1,6 @@
-"""The merger: reads the reports that some copies are of, joins them, and writes what changed, in one transaction.
+"""The merger: reads the reports of some copies, joins the copies, and writes the changed reports, in one transaction.
 
-Who merges (the intake, a rebuild) says where the copies come from; what they make of a report is `report.py`.
+The callers (the intake, a rebuild) supply the copies; `report.py` joins a copy to a report.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EXCERPTS_KNOWN_MAX = 50_000
 
 
 class PreparedCopy(NamedTuple):
-    """A copy made ready: its report's key in the store, and its fields, a long excerpt lifted out of them."""
+    """A copy prepared for the merge: its report's key in the store, and its fields with a long excerpt lifted out."""
 
     key: Key
     store_key: str
@@ -39,7 +39,7 @@ class Piece(NamedTuple):
 
 
 class ViewChange(NamedTuple):
-    """A report whose view is new or another than before."""
+    """A report whose view is new or changed."""
 
     key: Key
     store_key: str
@@ -49,7 +49,7 @@ class ViewChange(NamedTuple):
 
 @dataclass(slots=True)
 class MergeOutcome:
-    """What a piece made of its reports."""
+    """The effect of a piece on its reports."""
 
     new: int = 0
     changed: int = 0
@@ -62,7 +62,7 @@ class MergeOutcome:
 
 
 def make_piece(copies: Iterable[Copy]) -> Piece:
-    """The copies, ready to be merged."""
+    """The copies, prepared for the merge."""
     items, excerpts = [], {}
     for key, fields in copies:
         lifted, text = lift(fields)
@@ -74,12 +74,13 @@ def make_piece(copies: Iterable[Copy]) -> Piece:
 
 @dataclass(slots=True)
 class Merger:
-    """Merges pieces. Remembers excerpts that are stored, since they are never taken away."""
+    """Merges pieces. Caches the digests of stored excerpts, since excerpts are never deleted."""
 
     known: dict[str, None] = field(default_factory=dict)
 
     def merge(self, tx: Tx, piece: Piece, source: str, received_at: str, changed_at: str) -> MergeOutcome:
-        """Join a piece of the submission `source` into the reports; the transaction has written nothing yet."""
+        """Join a piece of the submission `source` to the reports. The transaction must not have written anything
+        yet."""
         reports, missing = self._read(tx, piece)
         joined: dict[Key, tuple[PreparedCopy, Body | None]] = {}
         for item in piece.items:
@@ -94,7 +95,7 @@ class Merger:
         return outcome
 
     def remember(self, piece: Piece) -> None:
-        """The piece was committed, with its excerpts."""
+        """Record that the piece and its excerpts were committed."""
         if len(self.known) > EXCERPTS_KNOWN_MAX:
             self.known.clear()
         self.known.update(dict.fromkeys(piece.excerpts))
@@ -108,7 +109,7 @@ class Merger:
 
     @staticmethod
     def _write(tx: Tx, item: PreparedCopy, doc: Doc | None, body: Body, changed_at: str, outcome: MergeOutcome) -> None:
-        """Write a report if it changed, and note what became of it."""
+        """Write a report if it changed, and record the outcome."""
         collection = COLLECTION[item.key.kind]
         outcome.conflicts += "conflicted" in body
         if doc is None:
@@ -129,8 +130,8 @@ class Merger:
 def news_of(
     source: str, data: dict[str, Any], changes: Sequence[ViewChange], *, owner: str | None, origin: str
 ) -> News:
-    """What to tell of a merged piece: which views are new or others. Its id says what it tells, so that it is the same
-    if it is told twice. `origin` is the URL that the hub's events come from."""
+    """The event of a merged piece: its new and changed views. The id is derived from the content, so that a repeated
+    event has the same id. `origin` is the source URL of the hub's events."""
     whole = hashlib.sha256(source.encode())
     for change in changes:
         whole.update(f"\0{change.store_key}{change.digest}".encode())

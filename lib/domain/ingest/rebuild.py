@@ -1,8 +1,8 @@
-"""Rebuild: everything merged, computed anew from the submissions as they were sent, and compared (kcidb.md 2.7).
+"""Rebuild: computes all reports anew from the submissions as they were sent, and compares them (kcidb.md 2.7).
 
-Works in a scratch store beside the real one, so that it needs no memory to speak of and touches nothing until it is
-asked to mend. What is equal is equal byte for byte, but for `changed_at`, which is no part of what submissions say.
-Submissions that arrive meanwhile may show as differences: look again, or stop the hub.
+It works in a scratch store beside the real one, so that it needs little memory and changes nothing before `mend`. The
+comparison is byte for byte, except for `changed_at`, which does not come from submissions. Submissions that arrive
+meanwhile may show as differences: compare again, or stop the hub.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ PAGE_DOCS = 200
 MENDS_AT_ONCE = 100
 
 Contribute = Callable[[Store], int]
-"""Puts into a store what reports hold beside the submissions; gives how many records it was made from."""
+"""Adds the copies that do not come from submissions to a store. Returns the number of their source records."""
 
 
 class Mismatch(NamedTuple):
-    """A report that is not what the submissions make of it; `stored` or `made` is None where it is missing."""
+    """A report that differs from the computed one; `stored` or `made` is None where it is missing."""
 
     collection: str
     key: str
@@ -54,8 +54,8 @@ class Rebuild:
     collections: Sequence[str] = (*(COLLECTION[kind] for kind in KINDS), EXCERPT)
 
     def replay(self) -> int:
-        """Merge every submission into the scratch store; gives how many there were. Raises Malformed for one that
-        cannot be read again."""
+        """Merge every submission into the scratch store. Returns their number. Raises Malformed for a submission that
+        cannot be decoded again."""
         merger, count = Merger(), 0
         for doc in _all(self.store, SUBMISSIONS):
             if doc.body["state"] == MERGED:
@@ -66,16 +66,16 @@ class Rebuild:
         return count
 
     def compare(self) -> Iterator[Mismatch]:
-        """What differs, collection by collection, in the order of the keys."""
+        """The differences, collection by collection, in the order of the keys."""
         for name in self.collections:
             for key, stored, made in _pairs(_all(self.store, name), _all(self.scratch, name)):
                 if made is None and name == EXCERPT:
-                    continue  # nobody refers to it, but a process may hold it for stored
+                    continue  # no report refers to it, but a process may have cached it as stored
                 if stored is None or made is None or _content(stored) != _content(made):
                     yield Mismatch(name, key, _body(stored), _body(made))
 
     def mend(self, differences: Sequence[Mismatch], changed_at: str) -> None:
-        """Write what was made in the place of what is stored. What only the store has goes."""
+        """Replace the stored reports by the computed ones. Reports that only the store has are deleted."""
         for at in range(0, len(differences), MENDS_AT_ONCE):
             some = differences[at : at + MENDS_AT_ONCE]
 
@@ -110,7 +110,7 @@ def _all(store: Store, collection: str) -> Iterator[Doc]:
 
 
 def _pairs(left: Iterator[Doc], right: Iterator[Doc]) -> Iterator[tuple[str, Doc | None, Doc | None]]:
-    """The documents of two ordered streams, those of one key together."""
+    """The documents of two ordered streams, paired by key."""
     a, b = next(left, None), next(right, None)
     while a is not None or b is not None:
         key = min(doc.key for doc in (a, b) if doc is not None)

@@ -1,4 +1,5 @@
-"""What was sent: a submission as its dialect read it, in normal form (kcidb.md 2.3). The merge takes its copies."""
+"""Sent submissions: a submission as its dialect decoded it, in normal form (kcidb.md 2.3). The merge takes its
+copies."""
 
 from __future__ import annotations
 
@@ -9,9 +10,9 @@ from lib.domain.report.report import Fields, Key
 
 
 class Copy(NamedTuple):
-    """One object of a submission: which report it tells of, and its fields in normal form of the newest schema.
+    """One object of a submission: the key of its report, and its fields in normal form of the newest schema.
 
-    Its values may be shared with the submission it was read from: whoever changes one makes a copy first.
+    Its values may be shared with the decoded submission: a caller that changes a value copies it first.
     """
 
     key: Key
@@ -19,11 +20,11 @@ class Copy(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """A submission. `id` is the digest of its JSON, `version` its schema's (major, minor). `copies` stand kind by kind,
-    in the order of the document; an object listed twice is two copies.
+    """A submission. `id` is the digest of its JSON, `version` its schema's (major, minor). `copies` are ordered by
+    kind, then as in the document; an object that is listed twice is two copies.
 
-    `warnings` are sentences about what is odd and was taken all the same. `faults` describe the objects that were left
-    out of a submission taken in part (as `Malformed.problems`, the first of `fault_count`).
+    `warnings` are sentences about odd values that were accepted. `faults` describe the objects that were left out of a
+    partly accepted submission (as `Malformed.problems`, the first of `fault_count`).
     """
 
     id: str
@@ -35,8 +36,8 @@ class Sent(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A submission's text, and the id that its JSON has. `decode` says what it holds, for those who do not know it yet;
-    told to, it leaves out faulty objects, else raises Malformed for them."""
+    """A submission's text, and the id derived from its JSON. `decode` decodes it on demand; with the flag it leaves out
+    faulty objects, otherwise it raises Malformed for them."""
 
     raw: bytes
     id: str

@@ -1,8 +1,8 @@
-"""How much a copy may tell, so that no report outgrows what a store writes at once, whatever it is merged from. Pure.
+"""Size limits of copies, so that no report outgrows a transaction of the store, for any set of copies. Pure.
 
-A report holds of each field the value that won whole, and of those that lost at most three of LOST_BYTES_MAX each. Some
-ten fields of a kind have no end of their own; all of them filled by copies as large as can be make half of the 10 MiB
-that the smallest store writes at once. The other half is what is replaced.
+A report holds for each field the whole winning value, and at most three losing values of LOST_BYTES_MAX each. Some ten
+fields of a kind have no limit of their own. If copies of the largest size fill all of them, the report takes half of
+the 10 MiB that the smallest store writes in one transaction. The other half is for the content that the write replaces.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from lib.domain.report.join import apart
 from lib.errors import Malformed
 
 FIELD_BYTES_MAX = 224 * 1024
-"""Longest value of a field, as JSON. The largest object that production was seen to take has 126 kB (kcidb.md 6.1)."""
+"""Most bytes of a field's value, as JSON. The largest object seen in production has 126 kB (kcidb.md 6.1)."""
 INDEXED_BYTES_MAX: Mapping[str, int] = {"environment.compatible": 32 * 1024}
-"""Longest of the fields that are indexed element by element."""
+"""Most bytes of the fields that are indexed element by element."""
 PROBLEMS_MAX = 100
-"""Most of them that are told."""
+"""Most problems that a refusal lists."""
 
 _ALWAYS_RIGHT = min(FIELD_BYTES_MAX, *INDEXED_BYTES_MAX.values())
 
@@ -43,7 +43,7 @@ def excess_of(kind: str, fields: Mapping[str, Any]) -> list[Excess]:
 
 
 def check_sizes(copies: Sequence[Copy], whole_bytes: int) -> None:
-    """Refuse what no report could hold; nothing is larger than its submission."""
+    """Raise Malformed for fields that a report could not hold. A small submission (`whole_bytes`) needs no check."""
     if whole_bytes <= _ALWAYS_RIGHT:
         return
     problems: list[dict[str, Any]] = [

@@ -1,18 +1,18 @@
 """Submissions: the record of a document that was sent, kept unchanged (kcidb.md 2.7 and 3.5).
 
-Pure. A submission is known by the digest of its JSON, so that the same one sent again is the same. Its text is kept in
-the record, packed where that saves room, or in parts (`PARTS`) when it is large. Stored body:
+Pure. A submission is identified by the digest of its JSON, so a repeated submission has the same id. Its text is stored
+in the record, compressed where that saves space, or in parts (`PARTS`) when it is large. Stored body:
 
-    origins, version, counts     whose results, in which schema, how many objects a kind
+    origins, version, counts     its origins, its schema's version, the number of objects of each kind
     state                        pending | merged | failed
     received_at, merged_at       of its first receipt; when all of it was merged
-    sender, token, via           who sent it, by which token, and how (rest, push, command)
+    sender, token, via           its sender, the token used, the way it came (rest, push, command)
     bytes                        length of the text
-    is_partial                   its faulty objects were left out, as its sender asked
+    is_partial                   its faulty objects were left out, at the request of its sender
     text | packed | parts        the text as it came; zlib and base64; the number of parts, of the text `parts_of`
-    done, piece                  copies merged so far, and how many at a time, of one that takes several transactions
+    done, piece                  copies merged so far, and copies of one piece, if it takes several transactions
     results                      {new, changed, unchanged, conflicts} of its reports
-    errors, error_count          why it failed, or what was left out of it
+    errors, error_count          the reasons of its failure, or the objects left out
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ SUBMISSIONS, PARTS = "submission", "submission_part"
 PENDING, MERGED, FAILED = "pending", "merged", "failed"
 
 TEXT_BYTES_MAX = 32 * 1024 * 1024
-"""Longest text of a submission, unpacked."""
+"""Most bytes of the text of a submission, uncompressed."""
 PLAIN_BYTES_MAX = 512
-"""A shorter text is kept as it is: packing it saves nothing."""
+"""A shorter text is stored as it is: compression saves nothing."""
 INLINE_CHARS_MAX = 256 * 1024
-"""A longer packed text is kept in parts beside the record."""
+"""A longer compressed text is stored in parts beside the record."""
 PART_CHARS = 900_000
 ORIGINS_MAX = 100
 """Most origins that a record lists."""
 TOLD_CHARS_MAX = 500
-"""Most characters of an id, or an origin, that a refusal tells, or that a record that failed lists as an origin."""
+"""Most characters of an id or an origin in a refusal, and of an origin in the record of a failed submission."""
 
-_LEVEL = 1  # of zlib: what repeats in a submission is found at any level, and it is packed while its sender waits
+_LEVEL = 1  # of zlib: every level finds the repetitions of a submission, and the sender waits for the compression
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ _NAMES = tuple(f.name for f in fields(Submission) if f.name != "id")
 
 
 def to_body(submission: Submission, text: Mapping[str, Any]) -> Body:
-    """The stored form; `text` is what `pack` made of the text."""
+    """The stored form; `text` is the result of `pack`."""
     return {**{name: getattr(submission, name) for name in _NAMES}, **text}
 
 
@@ -89,8 +89,8 @@ def text_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def pack(raw: bytes) -> tuple[dict[str, Any], list[str]]:
-    """What of a text is kept in the record, and its parts, if it has any. Raises UnicodeDecodeError never: what is no
-    UTF-8 is packed."""
+    """The fields of the record that hold a text, and its parts, if any. Never raises UnicodeDecodeError: a text that is
+    not UTF-8 is compressed."""
     if len(raw) <= PLAIN_BYTES_MAX:
         try:
             return {"text": raw.decode()}, []
@@ -100,7 +100,7 @@ def pack(raw: bytes) -> tuple[dict[str, Any], list[str]]:
     if len(packed) <= INLINE_CHARS_MAX:
         return {"packed": packed}, []
     parts = [packed[at : at + PART_CHARS] for at in range(0, len(packed), PART_CHARS)]
-    # Named by the text: the same JSON may come in two spellings at once, and parts of both must not mix.
+    # The name depends on the text: two spellings of the same JSON may come at once, and their parts must not mix.
     return {"parts": len(parts), "parts_of": hashlib.sha256(raw).hexdigest()}, parts
 
 
@@ -114,22 +114,22 @@ def unpack(body: Mapping[str, Any], parts: Sequence[str] = ()) -> bytes:
 
 
 def part_keys(text: Mapping[str, Any]) -> list[str]:
-    """The keys of the parts of a text, as `pack` made it or a submission's body has it."""
+    """The keys of the parts of a text; takes the result of `pack` or the body of a submission."""
     return [f"{text['parts_of']}-{n}" for n in range(text.get("parts", 0))]
 
 
 def origins_of(sent: Sent) -> list[str]:
-    """Whose results a submission tells, in alphabetical order."""
+    """The origins of a submission, in alphabetical order."""
     return sorted({copy.fields["origin"] for copy in sent.copies})[:ORIGINS_MAX]
 
 
 def counts_of(sent: Sent) -> dict[str, int]:
-    """How many objects of each kind were sent."""
+    """The number of sent objects of each kind."""
     return dict(Counter(copy.key.kind for copy in sent.copies))
 
 
 def origins_in(raw: bytes) -> list[str]:
-    """Whose results a submission that cannot be read as one seems to hold."""
+    """The presumed origins of a submission that cannot be decoded."""
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:

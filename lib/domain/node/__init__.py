@@ -1,6 +1,6 @@
 """Nodes: the record, its state machine, its tree, and the verbs that change it (kernelci.md 2.4, 4.1 and 6).
 
-Decides: what a node may hold, who may edit it, which states follow which, and what the clock does to it.
+Decides: the content of a node, the right to edit it, the transitions between states, and the changes by the clock.
 
 May import from the domain: `account`, `event`, `query`.
 """

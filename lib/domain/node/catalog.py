@@ -31,10 +31,10 @@ FLAGGED_AT_ONCE = 200
 SUBTREE_NODES_MAX = 100_000
 SUBTREE_AT_ONCE = 1000
 MOVED_DESCENDANTS_MAX = 400
-"""Most descendants that follow a node to a new parent in one edit."""
+"""Most descendants that one edit moves with a node to a new parent."""
 
 Revs = Collection[int] | None
-"""Revisions an edit may start from; None: any."""
+"""Revisions that an edit may start from; None: any."""
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Catalog:
         return self.store.load("node", id)
 
     def load_many(self, ids: Sequence[str]) -> list[Doc]:
-        """The nodes of these ids, in their order, as stored documents; without those that are not there."""
+        """The existing nodes of these ids, in their order, as stored documents."""
         return [doc for doc in self.store.load_many("node", ids) if doc is not None]
 
     def find(self, query: Query) -> list[Doc]:
@@ -66,11 +66,11 @@ class Catalog:
         return self.search.find("node", query)
 
     def newest(self, limit: int) -> list[Doc]:
-        """The nodes that came last, oldest of them first, as stored documents."""
+        """The newest nodes, oldest of them first, as stored documents."""
         return self.search.find("node", Query(limit=limit), "-received_at")[::-1]
 
     def page(self, query: Query, order: str = "received_at") -> ResultPage:
-        """As `find`, in an order of choice and with the cursor to go on from."""
+        """As `find`, in a given order and with the cursor to continue from."""
         return self.search.page("node", query, order)
 
     def subtree(self, id: str) -> Iterator[Doc]:
@@ -84,7 +84,7 @@ class Catalog:
         return chain([root], every(self.store, "node", Scan(below, "received_at", SUBTREE_AT_ONCE)))
 
     def count(self, filters: tuple[Filter, ...]) -> int:
-        """How many nodes meet the filters."""
+        """The number of nodes that meet the filters."""
         return self.search.count("node", filters)
 
     def submit(self, actor: Actor, draft: Draft, now: datetime, once: Once | None = None) -> Node:
@@ -105,9 +105,9 @@ class Catalog:
     def edit(
         self, actor: Actor, id: str, draft: Draft, now: datetime, *, quiet: bool = False, expect: Revs = None
     ) -> Node:
-        """Replace a node (kernelci.md 2.4, PUT). `quiet` leaves the event out; the settling happens all the same.
+        """Replace a node (kernelci.md 2.4, PUT). `quiet` omits the event; the node is settled all the same.
 
-        Raises Stale when `expect` names revs and the stored one is none of them.
+        Raises Stale when `expect` names revs and the stored rev is none of them.
         """
         return self._change(actor, id, lambda stored: rules.edit(stored, draft, now), now, quiet, expect)
 
@@ -148,7 +148,7 @@ class Catalog:
             for node in moved:
                 tx.save("node", node.id, to_body(node))
             if edited.parent != stored.parent:
-                # Of those that follow it, and of its former parent, the log does not tell.
+                # The log has no events for the moved descendants and for the former parent.
                 tx.create("backlog", event_id, task(now, [n for n in (id, stored.parent) if n is not None], id))
             elif quiet:
                 tx.create("backlog", event_id, task(now, [id]))
@@ -161,8 +161,9 @@ class Catalog:
     ) -> list[Doc]:
         """Replace a root and create or replace its descendants, all or nothing (kernelci.md 2.4, PUT nodes).
 
-        Gives the stored nodes in pre-order. A child that names an existing node outside the root's subtree is refused,
-        and so is one that the actor may not edit. Raises Stale when `expect` names revs and the root is at none.
+        Returns the stored nodes in pre-order. A child that names an existing node outside the root's subtree is
+        refused, and so is a child that the actor may not edit. Raises Stale when `expect` names revs and the root's rev
+        is none of them.
         """
         plan: TreePlan = plan_tree(root_id, tree, lambda: self.ids.record(now))
         event_id = self.ids.event()
@@ -189,10 +190,10 @@ class Catalog:
         return self.manifests.stage(root_id, lambda: planned(self.store), now, once)
 
     def flag(self, actor: Actor, ids: Sequence[str], value: bool, now: datetime) -> int:
-        """Set the bridge's flag on many nodes (kernelci.md 2.4, batch); gives how many were set.
+        """Set the bridge's flag on many nodes (kernelci.md 2.4, batch). Returns the number of changed nodes.
 
-        Nodes the actor may not edit are passed over, and nothing is told. Raises NotFound for the first unknown id,
-        before anything is written.
+        Nodes that the actor may not edit are skipped, and no event is written. Raises NotFound for the first unknown
+        id, before anything is written.
         """
         wanted = list(dict.fromkeys(ids))
         if len(wanted) > BATCH_NODES_MAX:
@@ -217,7 +218,8 @@ class Catalog:
         return done
 
     def _move(self, tx: Tx, stored: Node, edited: Node) -> Sequence[Node]:
-        """Put an edited node under its new parent and give the descendants that follow it, with their new line."""
+        """Put an edited node under its new parent. Returns the descendants that move with it, with their new
+        ancestors."""
         if edited.parent == stored.parent:
             return ()
         rules.place(edited, None if edited.parent is None else _require(tx, edited.parent, "parent"))
@@ -243,11 +245,12 @@ class Catalog:
 
 
 class _Oversize(Exception):
-    """A hierarchy that one transaction does not hold."""
+    """A hierarchy that is too large for one transaction."""
 
 
 def _apply(reader: Tx | Store, plan: TreePlan, actor: Actor, now: datetime, expect: Revs) -> tuple[list[Node], Node]:
-    """The nodes of a plan over what is stored, those that exist with their revision, and the root as it is stored."""
+    """The nodes of a plan applied to the stored nodes (existing ones with their revision), and the root as it is
+    stored."""
     root_id = plan.leaves[0].id
     docs = reader.load_many("node", [root_id, *plan.named])
     if docs[0] is None:

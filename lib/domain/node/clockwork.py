@@ -1,8 +1,8 @@
-"""Clockwork: what moves nodes when no client does (kernelci.md 6).
+"""Clockwork: state changes of nodes without a client (kernelci.md 6).
 
-Two movers: `settle`, at once, when a node became done or closing; `sweep`, for everything the clock is due to move.
-Every step is a transaction of its own, conditional on what it reads there, so that any of it may be killed, run twice,
-or run in parallel; the cost grows with what is due, never with what is stored.
+`settle` runs at once when a node became done or closing; `sweep` runs periodically for all nodes whose instant has
+come. Every step is a transaction of its own, conditional on what it reads, so that any step may be killed, run twice,
+or run in parallel. The cost grows with the number of due nodes, never with the number of stored nodes.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ log = logging.getLogger(__name__)
 
 BATCH_MAX = 200
 SWEEP_NODES_MAX = 5000
-"""Most nodes one sweep moves; the next one goes on where it stopped."""
+"""Most nodes that one sweep changes; the next sweep continues there."""
 
 Move = Callable[[Node, bool, datetime], Node | None]
 
 
 @dataclass(slots=True)
 class Clockwork:
-    """Moves nodes by the clock and by their children."""
+    """Changes the states of nodes by the clock and by their children."""
 
     store: Store
     ledger: Ledger
@@ -45,9 +45,10 @@ class Clockwork:
     manifests: Manifests
 
     def settle(self, node_ids: Sequence[str]) -> None:
-        """Close what may close now that these nodes are done or closing: the nearest closing one of each line.
+        """Finish the nodes that may be done now that these nodes are done or closing: the nearest closing ancestor in
+        each line.
 
-        The closing of that one is an event of its own, whose settling goes on upwards.
+        That change writes an event of its own, which settles the next ancestor.
         """
         now = self.clock()
         wanted = list(dict.fromkeys(node_ids))
@@ -58,14 +59,14 @@ class Clockwork:
             self._move_if_stored(id, rules.settle, now)
 
     def _nearest_open(self, ancestors: tuple[str, ...]) -> str | None:
-        """The nearest ancestor that is not done, if it is closing."""
+        """The nearest ancestor that is not done; None unless it is closing."""
         for doc in reversed(self.store.load_many("node", ancestors)):
             if doc is not None and doc.body["state"] != "done":
                 return doc.key if doc.body["state"] == "closing" else None
         return None
 
     def sweep(self, now: datetime) -> int:
-        """Move every node whose time has come, deepest first; gives how many moved."""
+        """Change every due node, deepest first. Returns the number of changed nodes."""
         moved = 0
         for docs in pages(self.store, "node", Scan((Where("due_at", "<", stamp(now)),), "due_at", BATCH_MAX)):
             for doc in sorted(docs, key=lambda d: -len(d.body["ancestors"])):
@@ -75,7 +76,7 @@ class Clockwork:
         return moved
 
     def _move_if_stored(self, id: str, move: Move, now: datetime) -> bool:
-        """As `_move`. A node that the store would not take as moved stays as it is and keeps no other from moving."""
+        """As `_move`. A node whose new state the store refuses stays as it is and does not block other nodes."""
         try:
             return self._move(id, move, now)
         except Unavailable:
@@ -85,7 +86,7 @@ class Clockwork:
             return False
 
     def _move(self, id: str, move: Move, now: datetime) -> bool:
-        """One conditional step of one node; whether it moved."""
+        """One conditional step of one node. Returns whether the node changed."""
         event_id = self.ids.event()
 
         def work(tx: Tx) -> tuple[bool, list[News]]:
@@ -102,7 +103,7 @@ class Clockwork:
         return self.ledger.write(now, work)
 
     def _has_pending(self, tx: Tx, node: Node) -> bool:
-        """Whether any descendant is pending; asked only where the answer decides."""
+        """Whether any descendant is pending; read only where it affects the result."""
         if node.state not in ("available", "closing"):
             return False
         where = (Where("ancestors", "contains", node.id), Where("pending", "==", True))
@@ -110,5 +111,5 @@ class Clockwork:
 
 
 def _parents_once(nodes: Sequence[Node]) -> set[tuple[str, ...]]:
-    """The distinct lines of ancestors of done nodes: siblings need one look."""
+    """The distinct lines of ancestors of done nodes: siblings need one check."""
     return {tuple(n.ancestors) for n in nodes if n.state == "done" and n.ancestors}

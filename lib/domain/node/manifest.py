@@ -1,11 +1,12 @@
-"""Manifests: hierarchies too large for one transaction of the store, accepted as one and then stored step by step.
+"""Manifests: hierarchies too large for one transaction of the store, accepted at once and then stored step by step.
 
-Acceptance is atomic: the root, its event and the manifest, which names everything else, are one write. Each step then
-stores one part in a transaction that also counts it, so that a step done twice, by two processes or after a crash, is
-done once; parents come before their children. Whoever accepted a manifest finishes it before he answers; what he does
-not, the sweep does. Until then nothing above it closes, and a second hierarchy for the same root finishes it first.
+Acceptance is atomic: the root, its event and the manifest, which names all other nodes, are one write. Each step then
+stores one part in a transaction that also counts the step. So a step that runs twice, in two processes or after a
+crash, takes effect once. Parents are stored before their children. The request that accepted a manifest finishes it
+before it answers; the sweep finishes the manifests of killed requests. Until then no ancestor of the root closes, and a
+second hierarchy for the same root finishes the first one.
 
-Where one transaction holds the largest hierarchy, as at home, none of this is ever used.
+Manifests are not used where one transaction holds the largest hierarchy, as on SQLite.
 """
 
 from __future__ import annotations
@@ -32,37 +33,37 @@ log = logging.getLogger(__name__)
 
 STEP_NODES_MAX = 400
 PART_BYTES_MAX = 800_000
-"""Bodies of one part together; a larger one is a part of its own."""
+"""Bytes of the bodies of one part together; a larger body is a part of its own."""
 BYTES_BESIDE = 200_000
-"""What is left in a transaction for all that is no node."""
+"""Bytes of a transaction that are reserved for records other than nodes."""
 DROPPED_MAX = 8
-"""Parts dropped at a time: a store may weigh what goes as well."""
+"""Parts dropped at a time: a store may count deleted bytes too."""
 WRITES_BESIDE = 4
-"""Writes of one transaction that are no nodes: the event, the outbox, the idempotency record, the manifest."""
+"""Writes of one transaction that are not nodes: the event, the outbox, the idempotency record, the manifest."""
 TRIES_MAX = 5
-"""How often a hierarchy is planned anew because its root changed before it was accepted."""
+"""Most plans of a hierarchy whose root changes before it is accepted."""
 KEPT = timedelta(days=7)
-"""How long the parts of a manifest that was never accepted are kept."""
+"""Retention of the parts of a manifest that was never accepted."""
 GRACE = timedelta(seconds=30)
-"""A younger manifest is still in the hands of the process that accepted it."""
+"""The process that accepted a younger manifest is presumed to be still working on it."""
 SWEPT_MAX = 20
 STEPS_MAX = HIERARCHY_NODES_MAX + 1
 
 
 class Planned(NamedTuple):
-    """A hierarchy as it is to be stored: its nodes in pre-order with the revisions they get, and what is told of it."""
+    """A hierarchy as it is to be stored: its nodes in pre-order with their new revisions, and its event."""
 
     docs: list[Doc]
     news: News
 
 
 class _Overtaken(Exception):
-    """The root is not what the hierarchy was planned over, or another manifest of it was accepted."""
+    """The root changed after the plan was made, or another manifest of it was accepted."""
 
 
 @dataclass(slots=True)
 class Manifests:
-    """Stage, finish, and sweep up."""
+    """Accepts, finishes and sweeps manifests."""
 
     store: Store
     ledger: Ledger
@@ -75,22 +76,23 @@ class Manifests:
         return self.store.writes_max < HIERARCHY_NODES_MAX + WRITES_BESIDE
 
     def may_fit(self, count: int) -> bool:
-        """Whether one transaction has the writes that so many nodes take."""
+        """Whether one transaction allows the writes for this number of nodes."""
         return count <= self.store.writes_max - WRITES_BESIDE
 
     def fits(self, docs: Sequence[Doc]) -> bool:
-        """Whether one transaction has the room for these nodes."""
+        """Whether one transaction has enough bytes for these nodes."""
         if not self.is_needed:
             return True
         return sum(self._weigh(doc) for doc in docs) <= self.store.bytes_max - BYTES_BESIDE
 
     def stage(self, root_id: str, plan: Callable[[], Planned], now: datetime, once: Once | None) -> list[Doc]:
-        """Accept what `plan` gives, planned over what is stored now, and store it all; gives its nodes.
+        """Accept the hierarchy of `plan`, made from the present stored state, and store it completely. Returns its
+        nodes.
 
-        Raises what `plan` and the ledger raise, and Conflict when the root changes all the time.
+        Raises the errors of `plan` and of the ledger, and Conflict when the root keeps changing.
         """
         if once is not None:
-            # First of all: over what a request itself made of the root, it might be refused the second time.
+            # This comes first: the request has changed the root itself, so a second plan might be refused.
             refuse_repetition(self.store, once)
         for _ in range(TRIES_MAX):
             self.finish(root_id)
@@ -100,7 +102,7 @@ class Manifests:
             try:
                 self._accept(id, count, planned, now, once)
             except Unavailable:
-                # It may have been accepted all the same. Parts that nobody needs expire.
+                # It may have been accepted in spite of the error. Unneeded parts expire.
                 raise
             except BaseException as error:
                 self._drop_parts(id, count)
@@ -110,7 +112,7 @@ class Manifests:
             try:
                 self.finish(root_id)
             except Unavailable as error:
-                # It is accepted: whoever is told otherwise sends it again.
+                # It is accepted, so the reply must not be an error: the client would send it again.
                 log.warning("manifest: the rest of %s is left to the sweep: %s", root_id, error)
             return planned.docs
         raise Conflict(f"node {root_id} is changed by others all the time")
@@ -128,7 +130,7 @@ class Manifests:
         return True
 
     def sweep(self, now: datetime) -> int:
-        """Finish what crashed processes left; gives how many manifests."""
+        """Finish the manifests of crashed processes. Returns their number."""
         if not self.is_needed:
             return 0
         scan = due(now - GRACE, SWEPT_MAX, "at")
@@ -141,10 +143,10 @@ class Manifests:
         return bool(tx.find("manifest", Scan((Where("line", "contains", id),), "at", 1)).docs)
 
     def _put_parts(self, id: str, docs: Sequence[Doc], now: datetime) -> int:
-        """Store the parts, which nobody sees before their manifest is accepted; gives how many."""
+        """Store the parts, which are not visible before their manifest is accepted. Returns their number."""
         count = 0
         for count, part in enumerate(self._cut(docs), 1):
-            # What becomes of a node that changed since it was planned is decided by its revision.
+            # The revision decides whether a node changed after the plan.
             body = {"nodes": [[d.key, d.rev - 1, d.body] for d in part], "expires_at": stamp(now + KEPT)}
             key = _part_key(id, count - 1)
 
@@ -155,7 +157,7 @@ class Manifests:
         return count
 
     def _cut(self, docs: Sequence[Doc]) -> Iterator[list[Doc]]:
-        """The nodes, cut so that one transaction stores each part."""
+        """The nodes, split into parts that fit one transaction each."""
         most = min(STEP_NODES_MAX, self.store.writes_max - WRITES_BESIDE)
         part: list[Doc] = []
         size = weight = 0
@@ -199,7 +201,7 @@ class Manifests:
         self.ledger.write(now, work, once)
 
     def _step(self, root_id: str, id: str) -> bool:
-        """Store the next part, or end the manifest behind the last one; whether it is over."""
+        """Store the next part, or end the manifest after the last one. Returns whether it ended."""
         event_id = self.ids.event()
 
         def work(tx: Tx) -> tuple[bool, list[News]]:
@@ -209,7 +211,7 @@ class Manifests:
             done = head.body["done"]
             if done == head.body["parts"]:
                 tx.drop("manifest", root_id)
-                # What could not close while nodes were missing may close now.
+                # Nodes that could not close while nodes were missing may close now.
                 return True, [News(NODE_CHANNEL, event_id, None, root_id)]
             changes = _read_part(tx, _part_key(id, done))
             for key, body, is_new in changes:
@@ -221,8 +223,8 @@ class Manifests:
 
 
 def _read_part(tx: Tx, part_key: str) -> list[tuple[str, Body, bool]]:
-    """What a part writes now: (id, body, whether it is new). A node that changed after it was planned keeps the change;
-    every other one stands where its parent stands by now."""
+    """The writes of a part: (id, body, whether it is new). A node that changed after the plan keeps the change; every
+    other node is placed below the present place of its parent."""
     part = tx.load("manifest_part", part_key)
     if part is None:
         log.error("manifest: part %s is gone", part_key)
@@ -247,7 +249,7 @@ def _bytes_of(body: Body) -> int:
     try:
         return len(orjson.dumps(body))
     except TypeError:
-        # The few that only the standard library writes: integers past 64 bits, nesting past 254 levels.
+        # The few bodies that only the standard library writes: integers past 64 bits, nesting past 254 levels.
         return len(json.dumps(body))
 
 

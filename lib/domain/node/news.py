@@ -1,4 +1,4 @@
-"""News of nodes: what the log holds of a node that was written (kernelci.md 5.1)."""
+"""Events of nodes: the content of the event for a written node (kernelci.md 5.1)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from lib.domain.node.node import Node
 
 
 def node_news(key: str, source: str, node: Node, previous: Node | None, *, is_hierarchy: bool = False) -> News:
-    """What to tell about a node that was written. `previous` is None for a new one: creation carries no previous
-    values, an update always does, for the scheduler tells by them whether it is edge-triggered."""
+    """The event of a written node. `previous` is None for a new node: the event of a creation has no previous values.
+    The event of an update always has them, since the scheduler uses them to detect an edge."""
     data: dict[str, Any] = {
         "op": "created" if previous is None else "updated",
         "id": node.id,

@@ -1,7 +1,7 @@
-"""Nodes: the record, its state machine and what the clock does to it.
+"""Nodes: the record, its state machine and its changes by the clock.
 
-Pure: everything here is a function of its arguments. Rules are from kernelci.md 2.4, 4.1 and 6; the fields are the
-KernelCI API's own, so that every dialect means the same thing by them.
+Pure: everything here is a function of its arguments. The rules are from kernelci.md 2.4, 4.1 and 6. The fields are
+those of the KernelCI API, so that they have the same meaning in every dialect.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
     "closing": frozenset(("closing", "done")),
     "done": frozenset(("done",)),
 }
-"""From each state, the states an edit may move a node to (kernelci.md 6)."""
+"""For each state, the states that an edit may change it to (kernelci.md 6)."""
 
 TIMEOUT_DEFAULT = timedelta(hours=6)
 HIERARCHY_NODES_MAX = 20_000
@@ -34,13 +34,13 @@ DEPTH_MAX = 64
 """Most ancestors of one node."""
 
 Draft = Mapping[str, Any]
-"""What a caller gave of a node: field → value, only the fields that were there. Already of the right types."""
+"""The fields of a node that a caller gave: field → value, already of the right types. Omitted fields are absent."""
 
-# A caller may not set these by a draft.
+# A draft must not set these.
 _RESERVED = frozenset(("id", "owner", "received_at", "ancestors", "rev", "updated", "finished_at"))
-# An edit keeps these whatever the draft says.
+# An edit keeps these and ignores the draft.
 _KEPT_ALWAYS = frozenset(("owner", "submitter", "user_groups"))
-# An edit keeps these when the draft omits them; the KernelCI server resets them instead, which loses the tree.
+# An edit keeps these when the draft omits them. The KernelCI server resets them, which loses the tree.
 _KEPT_IF_OMITTED = frozenset(("parent", "path", "treeid", "created", "kind"))
 
 _INSTANTS = ("created", "updated", "timeout", "holdoff", "received_at", "finished_at")
@@ -49,7 +49,8 @@ _INSTANTS = ("created", "updated", "timeout", "holdoff", "received_at", "finishe
 @dataclass(slots=True)
 class Node:
     """One node. Instants are aware UTC; `ancestors` are ids from the root down to the parent; `rev` is the store's.
-    `finished_at` is when it became done with the result it has, None for one that did so before this was kept."""
+    `finished_at` is the instant at which it became done with its present result; None for nodes from before this field
+    existed."""
 
     id: str
     kind: str
@@ -85,7 +86,7 @@ class Node:
 
     @property
     def due_at(self) -> datetime | None:
-        """The next instant at which the clock moves this node; None when it never will."""
+        """The next instant at which the clock changes this node; None when there is none."""
         if self.state == "done":
             return None
         if self.state == "available" and self.holdoff is not None:
@@ -94,7 +95,7 @@ class Node:
 
     @property
     def line(self) -> list[str]:
-        """The ids a child of this node has for ancestors."""
+        """The ids of the ancestors of a child of this node."""
         return [*self.ancestors, self.id]
 
 
@@ -103,7 +104,7 @@ _NAMES = tuple(f.name for f in fields(Node) if f.name != "rev")
 
 def to_body(node: Node) -> dict[str, Any]:
     """The stored form: every field, instants cut to milliseconds (kernelci.md 4.1) as canonical texts, and the derived
-    fields the store indexes."""
+    fields that the store indexes."""
     body = {name: getattr(node, name) for name in _NAMES}
     for name in ("created", "updated", "timeout", "holdoff", "finished_at"):
         if (instant := body[name]) is not None:
@@ -140,8 +141,8 @@ def create(draft: Draft, *, id: str, owner: str, now: datetime, parent: Node | N
 def edit(stored: Node, draft: Draft, now: datetime) -> Node:
     """The node after a whole replacement by `draft` (kernelci.md 2.4, PUT).
 
-    What the draft omits falls back to its default, but for the fields an edit keeps. The parent is the draft's; its
-    place in the tree is the caller's to set. Raises Invalid for a forbidden transition.
+    Omitted fields fall back to their defaults, except the fields that an edit keeps. The parent is the draft's; the
+    caller sets the node's place in the tree. Raises Invalid for a forbidden transition.
     """
     edited = overwrite(stored, draft, now)
     check_transition(stored.state, edited.state)
@@ -169,7 +170,7 @@ def overwrite(stored: Node, draft: Draft, now: datetime) -> Node:
 
 
 def finish(stored: Node, node: Node, now: datetime) -> datetime | None:
-    """When a node that was written now became done with the result it has."""
+    """The `finished_at` of a node that is written at `now`."""
     if node.state != "done":
         return None
     is_same = stored.state == "done" and stored.result == node.result
@@ -177,13 +178,14 @@ def finish(stored: Node, node: Node, now: datetime) -> datetime | None:
 
 
 def _bridge_flag(stored: Node, values: Mapping[str, Any]) -> bool:
-    """False on every update, unless the request differs from what is stored; a change of state forces False."""
+    """The bridge's flag after an update: False, unless the request changes the stored value; a change of state forces
+    False."""
     asked = bool(values.get("processed_by_kcidb_bridge", False))
     return asked and not stored.processed_by_kcidb_bridge and values["state"] == stored.state
 
 
 def place(node: Node, parent: Node | None) -> None:
-    """Put the node under its parent. Raises Invalid when the tree would be too deep or bite its tail."""
+    """Put the node under its parent. Raises Invalid when the tree would be too deep or contain a cycle."""
     if parent is None:
         node.parent, node.ancestors = None, []
         return
@@ -195,13 +197,13 @@ def place(node: Node, parent: Node | None) -> None:
 
 
 def check_kind(kind: object) -> None:
-    """Refuse a kind that has no model."""
+    """Raise Invalid for a kind without a model."""
     if kind not in KINDS:
         raise Invalid("kind", f"Unsupported node kind: {kind}")
 
 
 def check_transition(old: str, new: str) -> None:
-    """Refuse a move the state machine does not have."""
+    """Raise Invalid for a transition that the state machine does not have."""
     if new not in TRANSITIONS[old]:
         raise Invalid("state", f"Transition not allowed with state: {old} -> {new}")
 
@@ -210,7 +212,8 @@ _INDEXED_DATA = tuple(f.path.split(".") for f in indexes.NODE.fields if f.path.s
 
 
 def check_indexed(node: Node) -> None:
-    """Refuse free data whose indexed members are not text, for an index that skipped them would answer wrongly."""
+    """Raise Invalid for free data whose indexed members are not texts, since an index would skip them and answer
+    wrongly."""
     for steps in _INDEXED_DATA:
         value: Any = node.data
         for depth, step in enumerate(steps[1:], 2):
@@ -233,12 +236,13 @@ def time_out(node: Node, now: datetime) -> Node:
 
 
 def settle(node: Node, has_pending: bool, now: datetime) -> Node | None:
-    """The node after a look at its descendants: a closing one with none pending is done; None when nothing moves."""
+    """The node after a check of its descendants: a closing node without pending ones is done; None when nothing
+    changes."""
     return _moved(node, "done", now) if node.state == "closing" and not has_pending else None
 
 
 def tick(node: Node, has_pending: bool, now: datetime) -> Node | None:
-    """The node after the clock reached `now`: timed out, or past its holdoff, or settled; None when nothing moves."""
+    """The node after the clock reached `now`: timed out, or past its holdoff, or settled; None when nothing changes."""
     if node.state == "done":
         return None
     if node.timeout < now:

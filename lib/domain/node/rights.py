@@ -1,4 +1,4 @@
-"""Rights over nodes: who may change one (kernelci.md 7)."""
+"""Rights over nodes: the permission to edit a node (kernelci.md 7)."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def may_edit(actor: Actor, node: Node) -> bool:
 
 
 def require_edit(actor: Actor, node: Node) -> None:
-    """Refuse an actor who may not change this node."""
+    """Raise NotEditable for an actor without the right to change this node."""
     if not may_edit(actor, node):
         raise NotEditable("Unauthorized to complete the operation")

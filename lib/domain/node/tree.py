@@ -1,8 +1,8 @@
-"""Trees: a hierarchy as it was sent, planned into the nodes it stores. Pure (kernelci.md 2.4, PUT nodes).
+"""Trees: the plan of a sent hierarchy, that is, the nodes to store. Pure (kernelci.md 2.4, PUT nodes).
 
-Of the root: id, owner, submitter, treeid and place are those of the stored root, unless the body names an owner. Of
-every other node: parent and place follow from the hierarchy, submitter and treeid from the stored root, the owner from
-the body or the caller. Transitions are not checked: a lab may answer after the timeout.
+The root keeps id, owner, submitter, treeid and place of the stored root, unless the body names an owner. Every other
+node gets parent and place from the hierarchy, submitter and treeid from the stored root, and the owner from the body or
+the caller. Transitions are not checked: a lab may answer after the timeout.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Leaf(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TreePlan:
-    """The nodes of a hierarchy in pre-order, every id decided."""
+    """The nodes of a hierarchy in pre-order, with all ids assigned."""
 
     leaves: tuple[_Leaf, ...]
     named: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The archive: reads reports (kcidb.md 4.1). Every verb that shows one, or what hangs from it, reads through here."""
+"""The archive: reads reports (kcidb.md 4.1). Every verb that shows a report or its children reads through here."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Archive:
         return self.store.find(COLLECTION[kind], scan)
 
     def children(self, kind: str, field: str, ids: Iterable[str]) -> Iterator[Doc]:
-        """The reports of a kind that name one of these ids in a field, as `CHILDREN` has it."""
+        """The reports of a kind that name one of these ids in a field of `CHILDREN`."""
         wanted = list(dict.fromkeys(ids))
         for at in range(0, len(wanted), KEYS_AT_ONCE):
             some = wanted[at : at + KEYS_AT_ONCE]
@@ -62,7 +62,7 @@ class Archive:
                     yield doc
 
     def whole(self, views: Sequence[Fields]) -> list[Fields]:
-        """The views with their excerpts put back, each excerpt read once."""
+        """The views with their log excerpts restored; each excerpt is read once."""
         digests = {v["log_excerpt"]["sha256"] for v in views if is_lifted(v.get("log_excerpt"))}
         if not digests:
             return list(views)
@@ -70,12 +70,12 @@ class Archive:
         return [_filled(view, texts) for view in views]
 
     def submissions(self, ids: Sequence[str]) -> dict[str, Body]:
-        """The records of these submissions, as far as there are any: what nodes tell has none."""
+        """The records of these submissions; ids without a record, such as those of nodes, are left out."""
         docs = self.store.load_many("submission", ids)
         return {doc.key: doc.body for doc in docs if doc is not None}
 
     def close(self) -> None:
-        """Close the store, where nobody else does."""
+        """Close the store, for callers that own it."""
         self.store.close()
 
     def _texts(self, digests: Sequence[str]) -> dict[str, str]:
@@ -84,7 +84,7 @@ class Archive:
 
 
 def check_cursor(text: str) -> str | None:
-    """The order value that a cursor of the store stands behind, None in key order. Raises Invalid."""
+    """The order value of a cursor of the store, None in key order. Raises Invalid."""
     try:
         value, key = decode_cursor(text)
     except Invalid as error:
@@ -95,8 +95,8 @@ def check_cursor(text: str) -> str | None:
 
 
 def children_where(key: Key, kind: str) -> tuple[Where, ...]:
-    """What finds the reports of a kind that hang from one report. A long id is told by its beginning: `is_child` says
-    for certain."""
+    """The conditions that find the children of one kind of a report. A long id is compared by its beginning only;
+    `is_child` checks it completely."""
     where = Where(LINKS[kind][key.kind], "==", cut(key.id))
     return (where,) if key.version is None else (where, Where("issue_version", "==", key.version))
 

@@ -1,6 +1,6 @@
-"""Canonical JSON: one text for each value, so that digests and orders of values mean something (kcidb.md 2.3).
+"""Canonical JSON: one text for each value, so that digests and orders of values are well defined (kcidb.md 2.3).
 
-Keys are sorted by code point; nothing stands between the tokens; characters outside ASCII are written as they are; a
+Keys are sorted by code point. There is no space between tokens. Characters outside ASCII are written as they are. A
 whole number has no fraction (`600.0` is `600`) where a float holds it exactly. Other numbers are the shortest text that
 reads back to the same float, in orjson's spelling.
 """
@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import orjson
 
 EXACT_MAX = 2**53
-"""Below it, every whole number is a float and every whole float one number."""
+"""Below it, floats represent every whole number exactly."""
 
 _ORJSON_INT_MIN, _ORJSON_INT_MAX = -(2**63), 2**64 - 1
 
 
 class Written(NamedTuple):
-    """A value's canonical JSON; the value with its whole floats as integers; whether it has an integer of more than 64
-    bits."""
+    """The canonical JSON of a value, the value with whole floats as integers, and whether it has an integer of more
+    than 64 bits."""
 
     text: bytes
     value: Any
@@ -28,13 +28,13 @@ class Written(NamedTuple):
 
 
 def write(value: Any) -> Written:
-    """A value and its canonical JSON. Raises orjson.JSONEncodeError when a text is none of Unicode's."""
+    """A value and its canonical JSON. Raises orjson.JSONEncodeError for a text that is not valid Unicode."""
     try:
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
         value = plain(value)
         return Written(orjson.dumps(_with_large(value), option=orjson.OPT_SORT_KEYS), value, True)
-    # A whole float ends in `.0`. A text may hold that too, which costs a walk and changes nothing.
+    # A whole float ends in `.0`. A text may hold that too; then the walk changes nothing.
     if b".0" in text and (b".0," in text or b".0}" in text or b".0]" in text or text.endswith(b".0")):
         value = plain(value)
         text = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
@@ -52,7 +52,7 @@ def digest(value: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The value with its whole floats as integers (kcidb.md 2.3, step 4). What needs no change is not copied."""
+    """The value with its whole floats as integers (kcidb.md 2.3, step 4). Unchanged parts are not copied."""
     kind = type(value)
     if kind is float:
         return int(value) if -EXACT_MAX < value < EXACT_MAX and value.is_integer() else value
@@ -72,7 +72,7 @@ _CHANGEABLE = (float, dict, list)
 
 
 def _with_large(value: Any) -> Any:
-    """The value with the integers that orjson does not write as texts that it takes as they are."""
+    """The value with each integer that orjson cannot write replaced by a fragment, which orjson copies unchanged."""
     if isinstance(value, dict):
         return {key: _with_large(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -1,8 +1,8 @@
-"""Exports: every report that changed in some span of time, in an order that can be gone on with (kcidb.md 4.1).
+"""Exports: every report that changed in a span of time, in an order that can be resumed (kcidb.md 4.1).
 
-The order is by kind, parents first; then by when the stored report last changed; then by key. A report that
-changes while it is being read moves to the end of its kind: whoever reads to the end has seen each at least once.
-Or by kind and key alone, so that two hubs that were told the same export the same.
+The order is by kind, parents first; then by the instant of the last change of the stored report; then by key. A report
+that changes during the export moves to the end of its kind, so a reader that reads to the end gets each report at least
+once. The other order is by kind and key alone, so that two hubs with the same submissions export the same bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ORDER = "changed_at"
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which reports: `after` and `until` are canonical texts, from the first up to but not including the second."""
+    """The selected reports. `after` (included) and `until` (excluded) are canonical texts."""
 
     kinds: tuple[str, ...] = KINDS
     origin: str | None = None
@@ -30,7 +30,7 @@ class Span:
     until: str | None = None
     is_conflicted: bool = False
     is_by_key: bool = False
-    """In the order of the keys alone, which does not tell when what came."""
+    """Whether the order is that of the keys alone, which does not depend on times."""
 
     @property
     def order(self) -> str:
@@ -45,7 +45,7 @@ class Span:
 
 
 class ExportPart(NamedTuple):
-    """Stored reports of one kind, and the cursor to go on from; None when they are the last."""
+    """Stored reports of one kind, and the cursor to continue from; None when they are the last."""
 
     kind: str
     bodies: list[Body]
@@ -59,8 +59,8 @@ class Exports:
     archive: Archive
 
     def part(self, span: Span, limit: int, cursor: str | None = None) -> ExportPart:
-        """The next reports, at most so many, at least one unless there are none. Raises Invalid for a cursor that no
-        part of this span gave."""
+        """The next reports: at most `limit`, at least one unless none are left. Raises Invalid for a cursor that is not
+        from this span."""
         kind, after = _decode(cursor, span)
         left = span.kinds[span.kinds.index(kind) :]
         for at, kind in enumerate(left):
@@ -74,7 +74,7 @@ class Exports:
         return ExportPart(left[-1], [], None)
 
     def parts(self, span: Span, limit: int, cursor: str | None = None) -> Iterator[ExportPart]:
-        """All that is left of a span, no more than one part of it held at a time."""
+        """The remaining parts of a span. Only one part is in memory at a time."""
         while True:
             part = self.part(span, limit, cursor)
             if part.bodies:
@@ -84,12 +84,12 @@ class Exports:
                 return
 
     def count(self, kind: str, origin: str | None) -> int:
-        """How many reports of a kind there are, of one origin or of all."""
+        """The number of reports of a kind, of one origin or of all."""
         return self.archive.store.count(COLLECTION[kind], Span(origin=origin).where)
 
 
 def _decode(cursor: str | None, span: Span) -> tuple[str, str | None]:
-    """The kind that a cursor stands in and the store's own cursor."""
+    """The kind of a cursor and the store's own cursor in it."""
     kinds = span.kinds
     if cursor is None:
         return kinds[0], None

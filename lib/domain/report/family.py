@@ -1,6 +1,6 @@
-"""Families: what reports hang from, and what hangs from them, all the way (kcidb.md 4.1).
+"""Families: all ancestors and all descendants of reports (kcidb.md 4.1).
 
-Reads no more reports than it gives, and one scan for every thirty parents.
+Reads only the reports that it returns, with one scan for every thirty parents.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ class Families:
         return found
 
     def parents(self, of: Bodies) -> Bodies:
-        """Everything that these reports hang from, as far as it is stored, without them."""
+        """All stored ancestors of these reports, without the reports themselves."""
         found: Bodies = {}
         wanted = _above(of)
-        # Whatever a kind hangs from stands before it in KINDS.
+        # Parents come before their children in KINDS.
         for kind in reversed(KINDS):
             more = self.archive.load_many(key for key in wanted if key.kind == kind and key not in of)
             found.update(more)
@@ -59,7 +59,7 @@ class Families:
         return found
 
     def page(self, key: Key, kind: str, limit: int, after: str | None) -> tuple[Bodies, str | None]:
-        """One page of the reports of a kind that hang from this one directly, and where the next begins."""
+        """One page of the direct children of one kind, and the cursor of the next page."""
         if kind not in dict(CHILDREN[key.kind]):
             raise Invalid("children", f"no {kind} hang from {key.kind}")
         if after is not None and check_cursor(after) is not None:

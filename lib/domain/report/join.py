@@ -1,6 +1,7 @@
-"""The join of reports: of each field the values that were told, the greatest few of them kept (kcidb.md 2.3). Pure.
+"""The join of reports: it keeps for each field the greatest few of all its values (kcidb.md 2.3). Pure.
 
-Commutative, associative and idempotent, on whole states. `report.py` says how a state is stored, and calls this.
+The join is commutative, associative and idempotent, on whole states. `report.py` describes the stored form of a state
+and calls this module.
 """
 
 from __future__ import annotations
@@ -13,18 +14,19 @@ from lib.domain.report.order import PARTED, VERDICTS, Mark, is_same, mark_of
 from lib.store.port import Body
 
 CANDIDATES_MAX = 4
-"""Values of one field that are kept."""
+"""Most values of one field that are kept."""
 
 LOST_BYTES_MAX = 64 * 1024
-"""A losing value whose canonical JSON is longer is kept as its mark only."""
+"""Most bytes of a losing value's canonical JSON; of a longer one only the mark is kept."""
 
 Provenance = tuple[int, int, str]
-"""Rank and verdict of the copy that a value came with, and its source."""
+"""The rank and the verdict of the copy that a value came with, and the copy's source."""
 
 
 @dataclass(slots=True)
 class State:
-    """What is known of a report, its fields taken apart. `gain` changes it and says so in the last two."""
+    """The merged state of a report, with embedded objects flattened (`apart`). `gain` changes it and sets the last two
+    fields."""
 
     values: dict[str, Any]
     by: dict[str, Provenance]
@@ -95,7 +97,7 @@ class State:
 
 
 class _Candidate(NamedTuple):
-    """A value that may win. `value` counts only where `is_whole`."""
+    """A value that may win. `value` is valid only if `is_whole`."""
 
     by: Provenance
     mark: Mark
@@ -112,13 +114,13 @@ class _Candidate(NamedTuple):
 
     @property
     def stored(self) -> list[Any]:
-        """Its entry in `lost`: four elements, or six when it is its mark only."""
+        """Its entry in `lost`: four elements, or six when only the mark is kept."""
         if self.is_whole and self.size <= LOST_BYTES_MAX:
             return [self.value, *self.by]
         return [self.mark.key, *self.by, self.mark.head, self.mark.sha256]
 
     def join(self, other: _Candidate) -> _Candidate:
-        """The same value, told by both."""
+        """The join of two candidates with the same value."""
         whole = self if self.is_whole else other
         return whole._replace(by=other.by if _beats(other.by, self.by) else self.by)
 
@@ -141,27 +143,28 @@ def is_cut(entry: Sequence[Any]) -> bool:
 
 
 def _beats(a: Provenance, b: Provenance) -> bool:
-    """Whether a value is rather from the first: a greater weight, of equal ones the smaller source."""
+    """Whether the first provenance beats the second: the greater weight wins, between equal weights the smaller
+    source."""
     if a[0] != b[0]:
         return a[0] > b[0]
     return a[1] > b[1] if a[1] != b[1] else a[2] < b[2]
 
 
 def grow(kind: str, body: Body, other: State) -> Body:
-    """The body of the join of a stored state and another; the same body when it knows all of the other."""
+    """The body of the join of a stored state and another; the same body when the other adds nothing."""
     state = open_state(kind, body)
     state.gain(other)
     return close_state(kind, state, body) if state.has_grown else body
 
 
 def of_copy(kind: str, fields: Mapping[str, Any], by: Provenance, at: str) -> State:
-    """The state that one copy makes."""
+    """The state of one copy alone."""
     values = apart(kind, fields)
     return State(values, dict.fromkeys(values, by), {}, set(), at, at)
 
 
 def open_state(kind: str, body: Body) -> State:
-    """The state that a body stores."""
+    """The state stored in a body."""
     values = apart(kind, body["object"])
     rank, verdict, source = body["by"]
     by = dict.fromkeys(values, (rank, verdict, source))
@@ -172,7 +175,7 @@ def open_state(kind: str, body: Body) -> State:
 
 
 def close_state(kind: str, state: State, before: Body) -> Body:
-    """The body that stores a state grown from that of another body, whose view it takes over where it is the same."""
+    """The body of a state that grew from the state of `before`. It reuses the view of `before` if that is unchanged."""
     by = state.by
     verdict_field = VERDICTS[kind][0]
     usual = by.get(verdict_field) or by[min(by)]
@@ -194,7 +197,7 @@ def close_state(kind: str, state: State, before: Body) -> Body:
 
 
 def apart(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy's fields, those of an embedded object under their path."""
+    """A copy's fields; the fields of an embedded object are under their paths."""
     values = dict(fields)
     parted = PARTED.get(kind)
     if parted is not None and parted in values:

@@ -1,4 +1,4 @@
-"""Links: what reports of a kind hang from, and by which field they name it (kcidb.md 1.2). Pure."""
+"""Links: the parents of each kind of report, and the fields that name them (kcidb.md 1.2). Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ LINKS: Mapping[str, Mapping[str, str]] = {
     "issues": {},
     "incidents": {"issues": "issue_id", "builds": "build_id", "tests": "test_id"},
 }
-"""Of each kind, the kinds right above it and the field that names the one."""
+"""For each kind, the kinds of its direct parents and the field that names the parent."""
 
 CHILDREN: Mapping[str, tuple[tuple[str, str], ...]] = {
     above: tuple((kind, LINKS[kind][above]) for kind in KINDS if above in LINKS[kind]) for above in KINDS
 }
-"""Of each kind, the kinds right below it and the field by which they name it."""
+"""For each kind, the kinds of its direct children and the field in which they name it."""
 
 
 def parents_of(kind: str, view: Mapping[str, Any]) -> Iterator[Key]:
-    """The keys of what a report names as right above it, stored or not."""
+    """The keys of the direct parents that a report names, stored or not."""
     for above, field in LINKS[kind].items():
         id = view.get(field)
         if id is not None:
@@ -31,5 +31,5 @@ def parents_of(kind: str, view: Mapping[str, Any]) -> Iterator[Key]:
 
 
 def is_child(key: Key, kind: str, view: Mapping[str, Any]) -> bool:
-    """Whether a report of this kind names that one as right above it."""
+    """Whether a report of this kind names `key` as its direct parent."""
     return key in parents_of(kind, view)

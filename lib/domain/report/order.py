@@ -1,7 +1,7 @@
-"""The order of values: which of several that copies tell of one field is the greatest, and wins (kcidb.md 2.3). Pure.
+"""The order of values: the greatest of several values of one field wins (kcidb.md 2.3). Pure.
 
-A copy has a weight (its rank, its verdict). Of values of equal weight the greater `Mark` wins; no two different values
-of a field have the same one.
+A copy has a weight (its rank, its verdict). Between values of equal weight the greater `Mark` wins. Different values of
+a field have different marks.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 from lib.domain.report.canonical import canonical
 
 HEAD_BYTES = 256
-"""So much of a value's canonical JSON is compared before the digests are."""
+"""Bytes of a value's canonical JSON that are compared before the digests."""
 
 
 def _places(*values: object) -> Mapping[object, int]:
     return {value: place for place, value in enumerate(values, 1)}
 
 
-# Evidence, not severity: a run that took place beats one that did not, and no retry hides a failure.
+# The order is by evidence, not by severity: a run that took place beats one that did not. No retry hides a failure.
 _STATUS = _places("SKIP", "MISS", "ERROR", "DONE", "PASS", "FAIL")
 
 VERDICTS: Mapping[str, tuple[str, Mapping[object, int]]] = {
@@ -31,13 +31,13 @@ VERDICTS: Mapping[str, tuple[str, Mapping[object, int]]] = {
     "issues": ("", {}),
     "incidents": ("present", _places(False, True)),
 }
-"""The verdict field of each kind ("": it has none) and what its values weigh; a copy without it weighs 0."""
+"""The verdict field of each kind ("": none) and the weights of its values; a copy without it weighs 0."""
 
 PARTED: Mapping[str, str] = {"tests": "environment", "issues": "culprit"}
-"""The field of a kind that is merged part by part."""
+"""The field of a kind whose members are merged one by one."""
 
 IDENTITY = frozenset({"checkout_id", "build_id", "test_id", "issue_id", "issue_version"})
-"""What hangs an object from another: copies that differ in it are almost always an id used twice."""
+"""Fields that name a parent. If copies differ in one, an id was almost always used twice."""
 
 
 def rank_of(fields: Mapping[str, Any]) -> int:
@@ -48,14 +48,15 @@ def rank_of(fields: Mapping[str, Any]) -> int:
 
 
 def verdict_of(kind: str, fields: Mapping[str, Any]) -> int:
-    """What the verdict of a copy weighs."""
+    """The weight of the verdict of a copy."""
     field, places = VERDICTS[kind]
     value = fields.get(field)
     return 0 if value is None else places[value]
 
 
 class Mark(NamedTuple):
-    """Where a value stands among those of its field: its key, the head of its canonical JSON as Latin-1, its digest."""
+    """The sort key of a value among those of its field: its key, the head of its canonical JSON as Latin-1, its
+    digest."""
 
     key: Any
     head: str
@@ -72,7 +73,7 @@ def mark_of(field: str, value: Any) -> tuple[Mark, int]:
 
 
 def is_same(a: Any, b: Any) -> bool:
-    """Whether two values of a field are one: have the same canonical JSON. To Python 1, 1.0 and True are equal."""
+    """Whether two values of a field have the same canonical JSON. In Python 1, 1.0 and True are equal."""
     if a is b:
         return True
     if a != b:
@@ -84,7 +85,7 @@ def is_same(a: Any, b: Any) -> bool:
 
 
 def _earliest(text: str) -> tuple[int, ...]:
-    # Times of a normal form are equally long, so that characters compare as instants do.
+    # Times in normal form have equal lengths, so they compare as texts.
     return tuple(-code for code in text.encode())
 
 
@@ -93,7 +94,7 @@ def _itself(value: Any) -> Any:
 
 
 def _leaves(value: dict[str, Any]) -> int:
-    """How many scalars an object holds, however deep."""
+    """The number of scalars in an object, at any depth."""
     count = 0
     stack: list[Any] = [value]
     while stack:

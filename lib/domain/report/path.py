@@ -1,7 +1,7 @@
-"""Paths into a report's view: which there are, and what is at one (kcidb.md 1.2). Pure.
+"""Paths into a report's view: the valid paths, and the values at them (kcidb.md 1.2). Pure.
 
-`status`, `environment.compatible`, `number.value`; inside a `misc` anything: `environment.misc.platform`. Checked where
-a user names one, so that a misspelt field is told at once instead of never being met.
+Examples: `status`, `environment.compatible`, `number.value`; inside a `misc` any path: `environment.misc.platform`. A
+path is checked where a user gives it, so that a misspelt field is reported at once instead of never matching.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def _is_in_misc(kind: str, path: str) -> bool:
 
 
 def value_at(fields: Mapping[str, Any], path: str) -> Any:
-    """What is at a path; None when nothing is. Keys inside `misc` may hold dots: the longest that fits is meant."""
+    """The value at a path; None when there is none. Keys inside `misc` may hold dots: the longest matching key is
+    used."""
     if "." not in path:
         return fields.get(path)
     return _inside(fields, path.split("."))

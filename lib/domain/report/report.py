@@ -1,19 +1,19 @@
-"""Reports: what KCIDB objects the submissions tell of, merged (kcidb.md 2.3 to 2.7).
+"""Reports: the merged objects of KCIDB (kcidb.md 2.3 to 2.7).
 
-Pure. A report is identified by its kind (one of `KINDS`), its id and, for issues, its version; nothing else of it does.
+Pure. A report is identified by its kind (one of `KINDS`), its id and, for issues, its version, and by no other field.
 Its stored body:
 
     object          the view: schema 5.3 in normal form; a long `log_excerpt` is a reference (`is_lifted`)
-    by              [rank, verdict, source] of every field's value, where `except` does not say otherwise
+    by              [rank, verdict, source] of every field's value, except the fields in `except`
     except          [[field, rank, verdict, source], …], sorted by field; absent when empty
     lost            {field: [[value, rank, verdict, source], …]} of other values, greatest first; absent when empty.
                     Of a value of more than LOST_BYTES_MAX: [key, rank, verdict, source, head, sha256], its `Mark`
-    more            [field, …] of which still others were cut; absent when empty
+    more            [field, …] whose further values were cut; absent when empty
     first_received, last_received   of the distinct submissions that hold it (canonical texts)
     changed_at      when the stored report last changed: of this store, not of the submissions
-    conflicted      the origin, when there is anything in `lost`; else absent
-    node            {"id", "rev"} of the node of the hub that tells of it, and when submissions do so too: "fields",
-                    the node's copy, and "base", the report without it; when they do not: "alone", which is true
+    conflicted      the origin, when `lost` is not empty; else absent
+    node            {"id", "rev"} of the node whose copy it holds. If submissions hold copies too: "fields", the node's
+                    copy, and "base", the report without it. If not: "alone", which is true
 
 A field is a top-level name, or `environment.comment`, `culprit.code` …. A source is a submission's id, or `node:<id>`.
 """
@@ -56,18 +56,19 @@ KINDS = ("checkouts", "builds", "tests", "issues", "incidents")
 
 SINGULAR: Mapping[str, str] = {kind: kind[:-1] for kind in KINDS}
 COLLECTION: Mapping[str, str] = {kind: f"kcidb_{kind[:-1]}" for kind in KINDS}
-"""Where the reports of a kind are stored."""
+"""The collection of the reports of a kind."""
 
 KEY_DIGITS = 40
 EXCERPT_CHARS_INLINE = 256
-"""A longer log excerpt is stored once, in the collection `excerpt` under its digest, whoever sends it."""
+"""Most characters of a log excerpt in the report. A longer one is stored once, in the collection `excerpt` under its
+digest."""
 
 Fields = dict[str, Any]
 """One object of a submission or a view: field → value, in normal form of the newest schema."""
 
 
 class Key(NamedTuple):
-    """What identifies a report. `version` is an issue's, None for every other kind."""
+    """The identity of a report. `version` is an issue's, None for every other kind."""
 
     kind: str
     id: str
@@ -75,8 +76,8 @@ class Key(NamedTuple):
 
     @property
     def store_key(self) -> str:
-        """Its key in its collection: a digest, since ids may hold what keys may not; of 160 bits, since every index
-        holds it. Its first 24 digits are the id of its view as a node (kcidb.md 5.3)."""
+        """Its key in its collection: a digest, since ids may hold characters that keys may not. It has 160 bits only,
+        since every index holds it. Its first 24 digits are the id of its view as a node (kcidb.md 5.3)."""
         name = SINGULAR[self.kind] + self.id
         if self.version is not None:
             name += f"\0{self.version}"
@@ -89,13 +90,13 @@ def key_of(kind: str, fields: Mapping[str, Any]) -> Key:
 
 
 def is_lifted(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a `log_excerpt` is a reference `{"sha256", "chars", "head"}` to the collection `excerpt`: digest of its
-    canonical JSON, its length in characters, and the first 256 bytes of that JSON, as Latin-1."""
+    """Whether a `log_excerpt` is a reference `{"sha256", "chars", "head"}` to the collection `excerpt`: the digest of
+    the excerpt's canonical JSON, its length in characters, and the first 256 bytes of that JSON, as Latin-1."""
     return isinstance(value, dict)
 
 
 def lift(fields: Fields) -> tuple[Fields, str | None]:
-    """A copy with its log excerpt, where that is long, as the reference to it; and the text to be stored so."""
+    """A copy with a long log excerpt replaced by a reference, and the text to store; None if it is short."""
     text = fields.get("log_excerpt")
     if not isinstance(text, str) or len(text) <= EXCERPT_CHARS_INLINE:
         return fields, None
@@ -106,10 +107,10 @@ def lift(fields: Fields) -> tuple[Fields, str | None]:
 
 
 def absorb(kind: str, body: Body | None, fields: Fields, source: str, at: str, *, rank: int | None = None) -> Body:
-    """A report after one more copy; the same object when nothing changes. `changed_at` is left to the caller.
+    """A report after one more copy; the same object when nothing changes. The caller sets `changed_at`.
 
-    `fields` are in normal form and lifted; `source` is the submission, `at` (canonical text) when that was first
-    received; `rank` is what the copy claims, unless given.
+    `fields` are in normal form and lifted. `source` is the submission, `at` (canonical text) the instant of its first
+    receipt. `rank` defaults to the rank that the copy claims.
     """
     by = (rank_of(fields) if rank is None else rank, verdict_of(kind, fields), source)
     if body is None:

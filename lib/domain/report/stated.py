@@ -1,7 +1,7 @@
-"""Reports that a node of the hub tells of too: taken apart into what submissions tell and what the node does. Pure.
+"""Reports with a copy of a node: split into the state of the submissions and the copy of the node. Pure.
 
-Submissions only ever add; a node changes, and what it told before counts no more. So its copy is no part of the joined
-state but kept beside it, and put in anew whenever either changes.
+Submissions only add; a node changes, and its new copy replaces the former one. So the node's copy is not part of the
+joined state. It is stored beside that state, and joined to it again whenever either changes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lib.store.port import Body
 
 
 class NodeStatement(NamedTuple):
-    """What a node tells of a report. `at` counts while it alone does."""
+    """The copy of a node. `at` is used while no submission holds the object."""
 
     rev: int
     id: str
@@ -23,12 +23,12 @@ class NodeStatement(NamedTuple):
 
 
 def is_projected_only(body: Body) -> bool:
-    """Whether a node alone tells of a report."""
+    """Whether a report holds only the copy of a node."""
     return "node" in body and "base" not in body["node"]
 
 
 def split(body: Body) -> tuple[Body | None, NodeStatement | None]:
-    """The report as the submissions alone make it, and what a node tells of it."""
+    """The report of the submissions alone, and the copy of the node."""
     node = body.get("node")
     if node is None:
         return body, None

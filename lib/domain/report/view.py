@@ -1,4 +1,4 @@
-"""What a stored report shows beside its view: conflicts, where values come from, all of `misc`. Pure (kcidb.md 2.5)."""
+"""Details of a stored report beside its view: conflicts, the sources of values, all of `misc`. Pure (kcidb.md 2.5)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Cut(NamedTuple):
 
 
 class FieldConflict(NamedTuple):
-    """A field that was told several values.
+    """A field with several values.
 
-    `category`: identity (what it hangs from: mostly an id used twice), verdict (flaky, retried or corrected), detail,
-    or more, where no losing value is kept whole. `losers` are greatest first, a `Cut` for each too long; `has_more`
-    when there were still others.
+    `category`: identity (the parent's id: mostly an id used twice), verdict (flaky, retried or corrected), detail, or
+    more, where no losing value is kept whole. `losers` are greatest first, with a `Cut` for each that is too long.
+    `has_more` states that there were still others.
     """
 
     field: str
@@ -35,7 +35,7 @@ class FieldConflict(NamedTuple):
 
 
 def conflicts(kind: str, body: Body) -> list[FieldConflict]:
-    """The fields of a report that were told several values, in order."""
+    """The fields of a report with several values, in order."""
     if "lost" not in body and "more" not in body:
         return []
     values = open_state(kind, body).values
@@ -58,12 +58,13 @@ def _conflict(kind: str, field: str, winner: Any, entries: Sequence[Sequence[Any
 
 
 def provenance(kind: str, body: Body) -> dict[str, Provenance]:
-    """Of each field, the rank and verdict of the copy that its value came with, and that copy's source."""
+    """For each field, the rank and verdict of the copy that its value came with, and that copy's source."""
     return open_state(kind, body).by
 
 
 def union_misc(kind: str, body: Body) -> dict[str, Any]:
-    """The view with each `misc` the deep union of all that are known, the winner's values first."""
+    """The view with each `misc` replaced by the deep union of all its known values; the winner's values take
+    precedence."""
     view, lost = dict(body["object"]), body.get("lost", {})
     if "misc" in lost:
         view["misc"] = _union(view["misc"], lost["misc"])

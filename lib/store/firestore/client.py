@@ -1,7 +1,7 @@
-"""The wire to one Firestore database: reads, queries, transactions, and what its errors mean.
+"""The connection to one Firestore database: reads, queries, transactions, and the meaning of its errors.
 
-Hides: the official client, its channel, retries, and the count of documents billed. The client for people is asked for
-the generated one inside it: that one begins a transaction together with its first read, and copies no document twice.
+Hides: the official client, its channel, retries, and the count of billed documents. It uses the generated client inside
+the official one: the generated client begins a transaction together with its first read, and copies no document twice.
 The library itself finds the credentials, or the local stand-in that FIRESTORE_EMULATOR_HOST names.
 """
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 REQUEST_S_MAX = 30.0
 READ_TRIES_MAX = 4
-"""How often a read outside a transaction is tried while the service cannot answer."""
+"""Most tries of a read outside a transaction while the service cannot answer."""
 GET_DOCS_MAX = 500
 """Documents of one request."""
 ENTRIES_PER_READ = 1000
@@ -43,7 +43,8 @@ OUTAGES = (
 
 
 class Contended(Exception):
-    """Another transaction changed what this one read, or the service asks to begin anew: run again."""
+    """Another transaction changed a document that this one read, or the service requests a restart: run the work
+    again."""
 
 
 class Database:
@@ -60,11 +61,11 @@ class Database:
         self._client.transport.close()
 
     def path(self, collection: str, key: str) -> str:
-        """The whole name of the document of a key."""
+        """The full name of the document of a key."""
         return f"{self.root}/{collection}/{wire.name_of(key)}"
 
     def get(self, paths: Iterable[str], transaction: Transaction | None = None) -> dict[str, Any]:
-        """The documents that are there, by path."""
+        """The existing documents of these paths, by path."""
         wanted, found = list(dict.fromkeys(paths)), {}
         for start in range(0, len(wanted), GET_DOCS_MAX):
             request = wire.Gets(database=self.name, documents=wanted[start : start + GET_DOCS_MAX])
@@ -84,7 +85,7 @@ class Database:
         return found
 
     def count(self, query: Any) -> int:
-        """How many documents a query would give."""
+        """The number of documents that match a query."""
         request = wire.Count(parent=self.root)
         request.structured_aggregation_query.structured_query.CopyFrom(query)
         request.structured_aggregation_query.aggregations.add(alias="n").count.SetInParent()
@@ -94,7 +95,7 @@ class Database:
         return total
 
     def write(self, writes: Sequence[Any], transaction: Transaction | None = None) -> Any:
-        """Commit writes as one; gives when that was. Its errors are the library's own."""
+        """Commit writes as one. Returns the instant of the commit. Raises the library's own errors."""
         request = wire.Commit(database=self.name, writes=writes)
         if transaction is not None:
             request.transaction = transaction.begun()
@@ -127,7 +128,7 @@ class Database:
         return answers
 
     def _tried(self, read: Callable[[], T]) -> T:
-        """Read, again if the service could not answer."""
+        """Run the read; retry it if the service could not answer."""
         for n in range(READ_TRIES_MAX - 1):
             try:
                 with translated():
@@ -150,25 +151,25 @@ class Transaction:
         self.id = b""
 
     def join(self, request: Any) -> None:
-        """Have a read belong to this transaction."""
+        """Make a read request part of this transaction."""
         if self.id:
             request.transaction = self.id
         else:
             request.new_transaction.read_write.retry_transaction = self._options["read_write"]["retry_transaction"]
 
     def heed(self, answers: Sequence[Any]) -> None:
-        """Learn from the first read's answers which transaction it began."""
+        """Take the transaction's id from the answers of the first read."""
         if not self.id:
             self.id = next((a.transaction for a in answers if a.transaction), b"")
 
     def begun(self) -> bytes:
-        """Its id, begun now if nothing was read."""
+        """Its id; begins the transaction now if nothing was read."""
         if not self.id:
             self.id = self._database.begin(self._options)
         return self.id
 
     def abandon(self) -> bool:
-        """Give up the locks; whether it is certain that nothing of it will be committed."""
+        """Roll back and release the locks. Returns whether it is certain that nothing will be committed."""
         if not self.id:
             return True
         try:
@@ -180,7 +181,7 @@ class Transaction:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """The library's errors in our words."""
+    """Convert the library's errors to refusals."""
     try:
         yield
     except exceptions.Aborted as error:
@@ -198,7 +199,7 @@ _random_gate = threading.Lock()
 
 
 def pause(tries: int, base_s: float = 0.01, most_s: float = 0.5) -> None:
-    """Wait before the next try: longer each time, and not as long as the others."""
+    """Wait before the next try: longer each time, with a random share."""
     with _random_gate:
         share = _random.uniform(0.5, 1.5)
     time.sleep(min(most_s, base_s * 2**tries) * share)

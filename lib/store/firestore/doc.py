@@ -1,9 +1,9 @@
-"""How a document of the port is stored in Firestore: the fields of its main document, and the parts of a large body.
+"""The stored form of a document in Firestore: the fields of its main document, and the parts of a large body.
 
-Hides: the cutting of bodies. Every declared field is always there, null when the body lacks it, so that `== None` finds
-it. The body is JSON text that no index sees; one past PART_BYTES goes on in further documents of a collection below,
-named by what tags the commit, so that a reader never takes parts of two revisions, or of two documents that had the
-key one after the other, for one.
+Hides: the splitting of bodies. Every declared field is always present, null when the body lacks it, so that `== None`
+finds it. The body is JSON text without an index. A body past PART_BYTES continues in further documents of a
+sub-collection. Their names hold the tag of the commit, so that a reader never combines parts of two revisions, or of
+two documents that had the same key one after the other.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from lib.store.indexes import EVENT
 from lib.store.port import BODY_BYTES_MAX, Body, Doc
 
 PART_BYTES = 900_000
-"""What one document holds of a body: Firestore takes 1 MiB, the promoted fields included."""
+"""Most bytes of a body in one document: Firestore takes 1 MiB, the promoted fields included."""
 LINGER = timedelta(days=7)
-"""How much later the parts expire: Firestore drops what has expired within a day or so, in no order, and a document
-without its parts could not be read."""
+"""How much later than the main document the parts expire. Firestore deletes expired documents within a day or so, in no
+order, and a document without its parts could not be read."""
 LATEST = datetime(9999, 12, 1, tzinfo=UTC)
-"""The last expiry: an instant of a client's may be the last there is, and nothing can be added to that."""
+"""The latest expiry. A client's instant may be the last possible one, to which LINGER could not be added."""
 INDEXED_BYTES_MAX = 100_000
-"""Of the promoted fields of one document together."""
+"""Most bytes of the promoted fields of one document together."""
 INDEXED_TEXTS_MAX = 10_000
-"""Elements of the fields of several texts together: each has an entry in every index of its field, and a document has
-at most 40,000."""
+"""Most elements of the `TEXTS` fields together: each has an entry in every index of its field, and a document has at
+most 40,000 entries."""
 ENTRY_BYTES = 100
-"""Of an index entry beside its values: names, and what the service adds ("Storage size calculations")."""
+"""Bytes of an index entry beside its values: names, and the service's overhead ("Storage size calculations")."""
 LOG_OWN = ("channel", "at", "seq")
-"""Fields of an event that the log fills itself, whatever its body holds."""
+"""Fields that the log fills itself; it ignores these fields of an event's body."""
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -55,7 +55,7 @@ class Encoded:
     expire_at: Any
 
     def weigh(self, key: str) -> int:
-        """What writing it takes of a commit: the documents and their index entries."""
+        """The bytes that its write takes of a commit: the documents and their index entries."""
         sizes = {name: max(1, _bytes_of(value)) for name, value in self.promoted.items()}
         name = len(key.encode())
         total = sum(map(len, self.pieces)) + sum(sizes.values()) + name
@@ -66,7 +66,7 @@ class Encoded:
         return total
 
     def decode(self) -> Body:
-        """The body again, a copy of its own."""
+        """The body, as a new copy."""
         return decode_body(b"".join(self.pieces))
 
     def main(self, key: str, rev: int, tag: int, more: Fields = _NOTHING) -> Fields:
@@ -98,7 +98,7 @@ class Stored:
 
     @property
     def is_hidden(self) -> bool:
-        """An event that has no number yet is not there for anybody."""
+        """Whether this is an event without a number; readers do not see it."""
         return bool(self.log) and self.log["seq"] is None
 
     @property
@@ -106,7 +106,7 @@ class Stored:
         return part_paths(self.path, self.tag, self.parts)
 
     def doc(self, rest: Mapping[str, bytes] = _NOTHING) -> Doc:
-        """The document, with what its parts hold, by path."""
+        """The document; `rest` holds the content of its parts by path."""
         whole: str | bytes = self.body
         if isinstance(whole, bytes):
             whole = b"".join((whole, *(rest[p] for p in self.part_paths)))
@@ -124,19 +124,19 @@ _LOG_READ = (*LOG_OWN, TODO_AT, "batch")
 
 
 def read_main(document: Any, collection: str) -> Stored:
-    """What the service gave of a main document."""
+    """The main document in an answer of the service."""
     own = decode_fields(document, _OWN)
     log = decode_fields(document, _LOG_READ) if collection == EVENT.name else {}
     return Stored(document.name, own[KEY], own["rev"], own["tag"], own["parts"], own["body"], document.update_time, log)
 
 
 def part_paths(path: str, tag: int, parts: int) -> list[str]:
-    """Where the further pieces of a body are."""
+    """The paths of the further parts of a body."""
     return [f"{path}/{PART}/{tag}-{n}" for n in range(1, parts + 1)]
 
 
 def encode(collection: Collection, body: Body) -> Encoded:
-    """A body as stored and what it promotes, taken now: the caller may go on changing it."""
+    """A body as stored and its promoted values, encoded now, since the caller may change the body later."""
     text = encode_body(body)
     if len(text) > BODY_BYTES_MAX:
         raise Invalid("body", f"has at most {BODY_BYTES_MAX} bytes")
@@ -159,7 +159,7 @@ def encode(collection: Collection, body: Body) -> Encoded:
 
 @functools.cache
 def _entries(collection: Collection) -> list[tuple[list[str], str | None]]:
-    """Of each index of a collection: its promoted fields, the one of several texts apart."""
+    """For each index of a collection: its promoted fields, and separately its `TEXTS` field."""
     found = []
     for row in composite(collection):
         several = next((name for name, mode in row if mode == "CONTAINS"), None)
@@ -174,8 +174,8 @@ def _bytes_of(value: Any) -> int:
 
 
 def encode_body(body: Body) -> bytes:
-    """A body as JSON. What orjson cannot write (integers past 64 bits, nesting past 254 levels, lone surrogates) the
-    standard library does, behind a space that tells the reader."""
+    """A body as JSON. The standard library writes the bodies that orjson cannot write (integers past 64 bits, nesting
+    past 254 levels, lone surrogates); a leading space marks them for the reader."""
     try:
         return orjson.dumps(body, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS)
     except TypeError:

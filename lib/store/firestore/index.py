@@ -1,16 +1,16 @@
-"""What a Firestore database is told of the declared indexes: the content of firestore.indexes.json.
+"""The declared indexes in Firestore's form: the content of firestore.indexes.json.
 
-Called by the provisioning, which writes the file, and by the tests, whose database has these indexes and no others.
-Imports no google library. Source: `indexes.py`; the rules are Firestore's (composite indexes, merging of indexes of one
-order, single-field exemptions, TTL policies).
+Called by the provisioning, which writes the file, and by the tests, whose database has exactly these indexes. Imports
+no Google library. Source: `indexes.py`; the rules are Firestore's (composite indexes, merging of indexes of one order,
+single-field exemptions, TTL policies).
 
-Document names begin with a hash, so that keys made one after the other are not neighbours; hence the key is a field of
-its own and every order ends with it. Each promoted field has one index with the key, which answers an equality and an
-ascending order alone, and no automatic ones: those would be two entries a field, and none of them ends with the key. A
-descending order alone has an index where some shape is ordered that way.
+Document names begin with a hash, so that consecutive keys are not adjacent. So the key is a field of its own, and every
+order ends with it. Each promoted field has one index with the key, which serves an equality alone and an ascending
+order alone. It has no automatic indexes: those would be two entries for each field, and none of them ends with the key.
+A descending order alone has an index where some shape is ordered that way.
 
-An index whose values grow with the time (`received_at`, `seq`) takes about 500 writes a second: that is the most nodes,
-and the most events of all channels, that one database takes in.
+An index whose values grow with time (`received_at`, `seq`) takes about 500 writes a second. This limits the nodes, and
+the events of all channels, that one database accepts in a second.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from lib.store.indexes import COLLECTIONS, EVENT
 KEY = "key"
 """The key of a document, as a field."""
 TODO_AT = "todo_at"
-"""Of an event: since when it waits to be numbered, or to be sent; null when nothing is left to do for it."""
+"""A field of an event: the instant since which it waits for its number or its publication; null when both are done."""
 EXPIRE_AT = "expire_at"
-"""The instant after which Firestore itself drops a document (a TTL policy), where its collection has an age."""
+"""The instant after which Firestore itself deletes a document (a TTL policy), if its collection has an age."""
 OWN = ("rev", "body", "parts", "tag", "batch", EXPIRE_AT)
-"""The adapter's other fields, never searched: the write count, the JSON, how many parts follow it, which commit wrote
-the document, and where the batch of a numbered event began."""
+"""The adapter's other fields, never searched: the write count, the JSON, the number of further parts, the tag of the
+commit that wrote the document, and the first number of the batch of a numbered event."""
 EVERY = "*"
-"""Stands for every field of a collection that has no entry of its own."""
+"""Firestore's name for all fields of a collection without an entry of their own."""
 PART = "part"
-"""The group of collections that hold what of a body is past the first part."""
+"""The collection group of the further parts of bodies."""
 
 _LOG = (
     Shape((), (TODO_AT,)),
@@ -67,7 +67,7 @@ def _fields(shape: Shape, texts: set[str]) -> Iterator[tuple[str, str]]:
     if first:
         yield first.lstrip("-"), way
     yield KEY, way
-    # Behind the key, which leaves no ties, these only answer ranges without reading the documents.
+    # After the key, which leaves no ties, these fields only serve ranges without reading the documents.
     for name in more:
         yield name, way
 
@@ -78,8 +78,8 @@ def _entry(name: str, fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
 
 
 def _overrides(collection: Collection) -> Iterator[dict[str, Any]]:
-    """No automatic index but of the key, in ascending order: what is searched is in a composite one. One entry says so
-    of all fields, the adapter's own (`OWN`) too: a database takes 200 such entries, whatever it has of fields."""
+    """No automatic index except that of the key, in ascending order: all searched fields are in composite indexes. One
+    entry covers all fields, the adapter's own (`OWN`) too, since a database takes only 200 such entries."""
     yield _override(collection.name, EVERY)
     key = [{"queryScope": "COLLECTION", "order": "ASCENDING"}]
     yield {"collectionGroup": collection.name, "fieldPath": KEY, "indexes": key}

@@ -1,16 +1,17 @@
-"""The log on Firestore: events are committed without a number, numbered right after, and then sent, each batch once.
+"""The log on Firestore: events are committed without a number, numbered right after, and then sent in batches.
 
-Hides: how numbers are given so that no reader ever skips a late committer. An event is a document of its own, written
-in the transaction of its node, and nobody sees it before it has its number. The sequencer (whoever has just committed,
-for all who wait in this process) numbers a batch in one transaction that reads the channel's newest event and writes
-behind it: two that run at once collide there, and one runs again. So numbers become visible in their order.
+Hides: the assignment of numbers, which guarantees that no reader skips a late commit. An event is a document of its
+own, written in the transaction of its node, and readers do not see it before it has its number. After each commit the
+committing thread numbers a batch: its own events and those of all waiting threads of this process. The numbering
+transaction reads the channel's newest event and writes after it. Two concurrent ones conflict there, and one runs
+again. So numbers become visible in their order.
 
-A number is the microsecond it was given in, or one more than the last. There is no counter to contend for or to pay,
-and a channel whose old events have expired goes on where no reader has been.
+A number is the microsecond of its assignment, or the last number plus one. So there is no counter to contend for or to
+pay for, and numbers keep growing in a channel whose old events have expired.
 
-Where events are sent, the last one of a numbered batch stays marked (`todo_at`, `batch`) until the batch was handed to
-`publish`; whoever numbers the next batch sees that mark and lets nothing overtake. What a killed process left behind,
-unnumbered or unsent, still has its `todo_at`, and `repair` finds it there.
+Where events are sent, the last event of a numbered batch stays marked (`todo_at`, `batch`) until the batch was passed
+to `publish`. The process that numbers the next batch sees that mark and keeps the order. Events that a killed process
+left unnumbered or unsent still have `todo_at`, by which `repair` finds them.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ log = logging.getLogger(__name__)
 BATCH_MAX = 200
 TRIES_MAX = 20
 REPAIR_MAX = 2000
-"""Most events one repair looks at; the next one goes on."""
+"""Most events that one repair processes; the next repair continues."""
 PATIENCE_S = 2.0
-"""How long a batch waits for the one before it, which another process is sending, before it sends that one too."""
+"""Seconds that a batch waits for the previous batch, which another process is sending, before it sends that one too."""
 LOOK_S = 5.0
-"""How often a reader at the end of a channel looks for events that were never numbered."""
+"""Seconds between the searches of a reader at the end of a channel for events without a number."""
 STRANDED = timedelta(seconds=2)
-"""Younger ones are still in the hands of the process that wrote them."""
+"""The process that wrote a younger event is presumed to be still numbering it."""
 CHANNELS_MAX = 10_000
 BATCHES_MAX = 10_000
 _MICROSECOND = timedelta(microseconds=1)
@@ -63,7 +64,8 @@ class _Commit:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Numbered events of one channel that are to be sent; `behind` is the marked end of a batch that goes first."""
+    """Numbered events of one channel that are to be sent. `behind` is the marked end of a batch that must be sent
+    first."""
 
     channel: str
     events: list[Event]
@@ -73,7 +75,7 @@ class _Batch:
 
 @dataclass(slots=True)
 class _End:
-    """Where a channel ends: the number and instant of its newest event, and its path if its batch is not sent yet."""
+    """The end of a channel: the number and instant of its newest event, and its path if its batch is not sent yet."""
 
     seq: int = 0
     at: str = ""
@@ -82,7 +84,7 @@ class _End:
 
 @dataclass
 class Log:
-    """Numbers, reads and sends the events of one database. `next_seq` gives the least number of a new event."""
+    """Numbers, reads and sends the events of one database. `next_seq` returns the least number of a new event."""
 
     database: Database
     clock: Clock
@@ -97,8 +99,8 @@ class Log:
     _failed_at: float | None = None
 
     def number(self, fresh: list[Fresh]) -> None:
-        """Number what was just committed, and whatever else waits here. What cannot be done now is left to `repair`:
-        the commit stands."""
+        """Number the events that were just committed, and all other waiting events of this process. On failure they are
+        left to `repair`: the commit stands."""
         if not fresh:
             return
         job = _Commit(fresh)
@@ -129,13 +131,13 @@ class Log:
         return self._end(channel, None).seq
 
     def send(self, publish: Publish) -> None:
-        """Hand on every batch that was numbered here, in order. What fails stays marked, for `repair`."""
+        """Publish every batch that was numbered here, in order. A failed batch stays marked for `repair`."""
         while self._unsent:
             with self._sending:
                 self._send_waiting(publish)
 
     def repair(self, before: datetime, publish: Publish | None) -> int:
-        """Number and send what was left behind until then; gives how many events."""
+        """Number and send the events left over from before `before`. Returns their number."""
         done = 0
         with self._sending:
             if publish is not None:
@@ -179,7 +181,7 @@ class Log:
             events = self._look_again(events)
 
     def _assign(self, channel: str, events: Sequence[Fresh]) -> None:
-        """Number events of a channel behind its newest one, in one transaction."""
+        """Number events of a channel after its newest one, in one transaction."""
         transaction = Transaction(self.database)
         try:
             end = self._end(channel, transaction)
@@ -205,14 +207,14 @@ class Log:
             self._unsent.append(_Batch(channel, told, events[-1].path, end.unsent))
 
     def _look_again(self, events: Sequence[Fresh]) -> list[Fresh]:
-        """Those that still have no number, with when they were written."""
+        """The events that still have no number, with the instants of their writes."""
         found = self.database.get(e.path for e in events)
         mains = {path: read_main(document, EVENT.name) for path, document in found.items()}
         left = [(e, mains[e.path]) for e in events if e.path in mains]
         return [replace(e, updated=main.updated) for e, main in left if main.is_hidden]
 
     def _number_stranded(self, left: Iterable[Stored]) -> bool:
-        """Number those events that have none; whether there were any."""
+        """Number the events without a number. Returns whether there were any."""
         mains = [m for m in left if m.is_hidden]
         docs = Reader(self.database).docs(mains)
         self._number([_fresh(m, d) for m, d in zip(mains, docs, strict=True)])
@@ -228,7 +230,7 @@ class Log:
         return _End()
 
     def _after(self, channel: str, after: int, limit: int, until: int | None = None) -> list[Event]:
-        """Numbered events of a channel, behind one and up to another."""
+        """Numbered events of a channel, after one number and up to another."""
         terms = [Term("channel", "==", (channel,)), Term("seq", ">", (after,))]
         if until is not None:
             terms.append(Term("seq", "<=", (until,)))
@@ -237,7 +239,7 @@ class Log:
         return [_event(doc) for doc in Reader(self.database).docs(mains)]
 
     def _todo(self, before: str, limit: int, channel: str | None = None) -> list[Stored]:
-        """Events with something left to do, since before then."""
+        """Events that have waited for a number or for publication since before `before`."""
         terms = [Term(TODO_AT, "<=", (before,))]
         if channel is not None:
             terms.append(Term("channel", "==", (channel,)))
@@ -257,7 +259,7 @@ class Log:
         while self._unsent:
             batch = self._unsent.popleft()
             if self._failed_at is not None and time.monotonic() < self._failed_at + PATIENCE_S:
-                # During an outage not every write must look at what waits already.
+                # During an outage not every write needs to read the waiting events again.
                 raise Unavailable("events could not be sent a moment ago")
             try:
                 if batch.behind not in (None, self._sent.get(batch.channel)):
@@ -273,8 +275,8 @@ class Log:
             self._sent[batch.channel] = batch.end
 
     def _let_go_first(self, batch: _Batch, publish: Publish) -> None:
-        """Wait until the batch before was sent; send it as well when that takes too long, or nothing can be sent now.
-        Raises Unavailable when more goes first than is sent here at a time."""
+        """Wait until the previous batch was sent. Send it here when that takes too long, or when nothing can be sent
+        now. Raises Unavailable when the earlier events are more than one call sends."""
         until = time.monotonic() + (PATIENCE_S if self._failed_at is None else 0)
         assert batch.behind is not None
         for n in range(TRIES_MAX):
@@ -284,7 +286,7 @@ class Log:
             if time.monotonic() >= until:
                 break
             pause(n, most_s=0.2)
-        # What goes first is dated before: `at` grows along a channel, whatever the clocks say.
+        # Earlier events have earlier instants: `at` grows along a channel, even if the clocks differ.
         left = self._todo(batch.events[0].at, BATCH_MAX, batch.channel)
         for end in sorted((s for s in left if not s.is_hidden), key=lambda s: s.log["seq"]):
             if end.log["seq"] < batch.events[0].seq:
@@ -293,7 +295,7 @@ class Log:
             raise Unavailable("more events go first than are sent at a time")
 
     def _send_marked(self, end: Stored, publish: Publish | None) -> None:
-        """Send the batch that this event is the end of, and unmark it."""
+        """Send the batch that ends with this event, and unmark it."""
         if publish is not None:
             first, last = end.log["batch"], end.log["seq"]
             publish(self._after(end.log["channel"], first - 1, last - first + 1, last))
@@ -303,14 +305,14 @@ class Log:
         try:
             self.database.write([wire.write_some(path, {TODO_AT: None})])
         except exceptions.NotFound:
-            pass  # dropped meanwhile
+            pass  # deleted meanwhile
         except exceptions.GoogleAPICallError as error:
-            # It was sent; the repair sends it once more, which consumers know by its id.
+            # It was sent. The repair sends it once more; consumers recognise it by its id.
             log.warning("log: a batch that was sent stays marked: %s", error.message)
 
 
 def machine_seq() -> int:
-    """The microsecond of this machine's clock: past every number given before, whatever clock the product is told."""
+    """The microsecond of this machine's clock: past every earlier number, even if the store has another clock."""
     return time.time_ns() // 1000
 
 

@@ -1,8 +1,8 @@
 """Scans as Firestore queries, each served by indexes that `index.py` declares.
 
-Hides: the order every query states in full. After the order asked for comes the key, which leaves no ties, and behind
-it the fields of further ranges, which the index then answers without reading documents. Source of the semantics:
-`port.py` (Where, Scan).
+Hides: the full order that every query must state. The requested order comes first, then the key, which leaves no ties,
+then the fields of further ranges, which the index serves without reading documents. Source of the semantics: `port.py`
+(Where, Scan).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ LOWEST: dict[FieldType, Scalar] = {
     FieldType.INT: -INTEGER_MAX - 1,
     FieldType.BOOL: False,
 }
-"""The smallest value of a type: what is not below it is not null either."""
+"""The smallest value of a type: a value that is not below it is not null."""
 
 
 def find_query(collection: Collection, scan: Scan) -> Any | None:
-    """The query of one page and one document more; None when nothing can match."""
+    """The query of one page and one more document; None when nothing can match."""
     terms = fit_scan(collection, scan)
     order = scan.order.lstrip("-")
     after: Sequence[Scalar] = ()
@@ -51,7 +51,7 @@ def count_query(collection: Collection, where: tuple[Where, ...]) -> Any | None:
     equal = frozenset(t.field for t in terms if t.is_equal)
     ranges = frozenset(t.field for t in terms if not t.is_equal)
     firsts = sorted({s.order[0] for s in collection.shapes} | ranges) if ranges else [""]
-    # `fit_count` made sure that there is one; documents whose order field is null are in its index as well.
+    # `fit_count` ensures that one exists. Its index also holds documents whose order field is null.
     first = next(f for f in firsts if missing(collection, equal, ranges, f) is None)
     return query(collection.name, terms, _order(first.lstrip("-"), terms, descends=first.startswith("-")))
 

@@ -1,8 +1,8 @@
 """The store on Firestore in native mode. Called through `open.py` only. Source: `port.py`.
 
-The wire is in `client.py`, its messages in `wire.py`, scans in `scan.py`, documents in
-`doc.py`, transactions in `tx.py`, the log in `log.py`, the indexes that a database must
-have in `index.py`. Every document read, written or deleted is counted into `lib.tally`.
+The connection is in `client.py`, its messages in `wire.py`, scans in `scan.py`, documents in `doc.py`, transactions in
+`tx.py`, the log in `log.py`, the indexes that a database must have in `index.py`. Every document read, written or
+deleted is counted into `lib.tally`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from lib.store.port import PAGE_DOCS_MAX, WRITES_MAX, Body, Doc, Event, Page, Pu
 T = TypeVar("T")
 
 TRIES_MAX = 20
-"""How often work is run, while others change what it read, before the answer is Unavailable. The service holds locks:
-of two that read a document and then write it, one has to go."""
+"""Most runs of a work whose read documents other transactions change, before the answer is Unavailable. The service
+holds locks: of two transactions that read a document and then write it, one is aborted."""
 OUTAGES_MAX = 8
-"""How often the service may fail to answer meanwhile."""
+"""Most failures of the service to answer during these runs."""
 PARTS_TRIES_MAX = 4
-"""How often a document is read anew that changed between its main document and its parts."""
+"""Most reads of a document that changes between the read of its main document and of its parts."""
 
 _OPEN: weakref.WeakSet[FirestoreStore] = weakref.WeakSet()
 
@@ -40,7 +40,7 @@ _OPEN: weakref.WeakSet[FirestoreStore] = weakref.WeakSet()
 class FirestoreStore:
     """A store in one Firestore database.
 
-    `clock` dates events; `next_seq` gives the least number of a new event.
+    `clock` dates events; `next_seq` returns the least number of a new event.
     """
 
     writes_max = WRITES_MAX
@@ -117,7 +117,7 @@ class FirestoreStore:
         return encode(COLLECTIONS[collection], body).weigh(key)
 
     def generation(self) -> object:
-        # Nothing cheap tells whether anybody committed; so nothing that depends on it is remembered.
+        # There is no cheap check for new commits, so callers must not cache anything by the generation.
         self._check()
         return object()
 
@@ -144,14 +144,15 @@ class FirestoreStore:
             raise type(self._refusal)(*self._refusal.args)
 
     def _run(self, work: Callable[[Tx], T]) -> tuple[T, list[Fresh]]:
-        """Run the work and commit it, again while others change what it read or the service cannot answer."""
+        """Run the work and commit it. Retry while other transactions change the read documents or the service cannot
+        answer."""
         reason: Exception = Unavailable("")
         retried, outages = b"", 0
         doubted: list[tuple[FirestoreTx, T]] = []
         for n in range(TRIES_MAX):
             tx = FirestoreTx(self._database, self._clock, self.writes_max, retried)
             try:
-                # A run that was committed after all must not be done twice, nor collide with itself.
+                # A run that was committed in spite of the error must neither be done twice nor conflict with itself.
                 for before, value in doubted:
                     if before.was_committed():
                         return value, before.fresh()
@@ -174,7 +175,7 @@ class FirestoreStore:
 
 
 def _whole(read: Callable[[], T]) -> T:
-    """What a read gives, tried anew when a document changed before its parts were there."""
+    """The result of a read; the read is retried when a document changed before its parts were read."""
     for _ in range(PARTS_TRIES_MAX):
         try:
             return read()

@@ -1,7 +1,7 @@
-"""Transactions on Firestore: what a piece of work reads, and the one commit of the writes it asks for.
+"""Transactions on Firestore: the reads of one piece of work, and the commit of its writes.
 
-Hides: how writes of one document are put together, and how a commit whose answer was lost is found out about.
-`store.py` hands a `FirestoreTx` to the work, then calls `commit`, and runs the work again when that is Contended.
+Hides: how writes of one document are combined, and how the outcome of a commit with a lost answer is determined.
+`store.py` passes a `FirestoreTx` to the work, then calls `commit`, and runs the work again when that raises Contended.
 Source: `port.py` (Tx, and the limits).
 """
 
@@ -25,14 +25,15 @@ from lib.store.indexes import COLLECTIONS, EVENT
 from lib.store.port import Body, Doc, Page, Scan, check_key, encode_cursor
 
 BYTES_MAX = 9_500_000
-"""What one transaction writes, as `Encoded.weigh` has it: a commit has 10 MiB, what is indexed included."""
+"""Most bytes that one transaction writes, in the measure of `Encoded.weigh`. A commit takes 10 MiB, index entries
+included."""
 WITNESSES = 20
-"""Documents that are looked at to learn whether a commit whose answer was lost was carried out."""
+"""Most documents that are read to determine whether a commit with a lost answer was carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """An event that was committed and has no number yet. `updated` is when its document was written, if known."""
+    """A committed event without a number. `updated` is the instant at which its document was written, if known."""
 
     path: str
     key: str
@@ -44,7 +45,7 @@ class Fresh:
 
 @dataclass(slots=True)
 class _Change:
-    """What becomes of one document: its new content, or nothing."""
+    """The change of one document: its new content, or its deletion."""
 
     collection: str
     key: str
@@ -70,7 +71,7 @@ class Reader:
         return [None if m is None or m.is_hidden else m for m in mains]
 
     def page(self, collection: str, scan: Scan) -> tuple[list[Stored], str | None]:
-        """The main documents of one page, and the cursor behind it."""
+        """The main documents of one page, and the cursor after it."""
         query = find_query(COLLECTIONS[collection], scan)
         if query is None:
             return [], None
@@ -95,9 +96,9 @@ class Reader:
 
 
 class FirestoreTx:
-    """One run of one piece of work: reads in a transaction, writes kept for `commit`.
+    """One run of one piece of work: reads in a transaction, writes collected for `commit`.
 
-    A read after a write, and a `save` of a document that was not read, are mistakes in the product: RuntimeError.
+    A read after a write, and a `save` of a document that was not read, are faults of the product: RuntimeError.
     """
 
     def __init__(self, database: Database, clock: Clock, writes_max: int, retried: bytes) -> None:
@@ -110,7 +111,7 @@ class FirestoreTx:
         self._writes = self._bytes = 0
         self._tag = secrets.randbits(62)
         self.is_in_doubt = False
-        """Whether it may have been committed, or may be yet: no answer came, and nothing told so far."""
+        """Whether it may have been committed, or may still be: the answer was lost and the outcome is not known yet."""
 
     def load(self, collection: str, key: str) -> Doc | None:
         return self.load_many(collection, [key])[0]
@@ -153,7 +154,8 @@ class FirestoreTx:
         self._add(EVENT.name, key, encode(EVENT, {**body, **own, "seq": None}), channel)
 
     def commit(self) -> list[Fresh]:
-        """Do the writes as one; gives the events that wait for their numbers. Raises Exists, Contended, Unavailable."""
+        """Do the writes as one. Returns the events that wait for their numbers. Raises Exists, Contended,
+        Unavailable."""
         if not self._changes:
             self.transaction.abandon()
             return []
@@ -171,7 +173,7 @@ class FirestoreTx:
                 raise Unavailable(f"the store cannot write now: {error.message}") from error
             return self.fresh()
         except exceptions.InvalidArgument as error:
-            # The service lets go of a transaction that took too long.
+            # The service aborts a transaction that took too long.
             if "transaction" not in error.message.lower():
                 raise
             raise Contended(error.message) from error
@@ -199,7 +201,7 @@ class FirestoreTx:
         before = self._changes.get((collection, key))
         if before is not None and before.encoded is not None:
             raise exists(collection, key)
-        # After a drop in the same transaction it replaces whatever is there.
+        # After a drop in the same transaction it replaces the stored document.
         is_new = before is None
         self._changes[collection, key] = _Change(
             collection, key, self._weigh(key, encoded), is_new=is_new, channel=channel
@@ -226,7 +228,7 @@ class FirestoreTx:
                 yield wire.write_whole(name, fields)
 
     def fresh(self, updated: Any = None) -> list[Fresh]:
-        """Its events, as they wait for their numbers once it is committed."""
+        """Its events, which wait for their numbers after the commit."""
         return [
             Fresh(
                 self._database.path(c.collection, c.key), c.key, c.channel, c.encoded.promoted["at"], c.encoded, updated
@@ -236,7 +238,7 @@ class FirestoreTx:
         ]
 
     def _exists(self) -> Exception:
-        """Which of the new keys was taken."""
+        """The refusal that names the new key that was taken."""
         created = [c for c in self._changes.values() if c.is_new]
         with translated():
             found = self._database.get(self._database.path(c.collection, c.key) for c in created)
@@ -246,9 +248,9 @@ class FirestoreTx:
         return Contended("a key that was taken is free again")
 
     def was_committed(self) -> bool:
-        """Whether the writes of a commit without an answer are there. Given up first, so that none come later. Raises
-        Unavailable."""
-        # Committed already, or out of reach: the documents tell.
+        """Whether the writes of a commit with a lost answer are stored. The transaction is rolled back first, so that
+        none can be stored later. Raises Unavailable."""
+        # It is committed already, or the service cannot be reached: the documents show which.
         is_over = self.transaction.abandon()
         written = [c for c in self._changes.values() if c.encoded is not None][:WITNESSES]
         found = self._database.get(self._database.path(c.collection, c.key) for c in written)

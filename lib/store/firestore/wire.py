@@ -1,7 +1,7 @@
-"""Firestore's messages: values, documents and queries, to and from what the adapter means.
+"""Firestore's messages: the conversion of values, documents and queries to protobuf and back.
 
-Hides: protobuf. Nothing here speaks to a server. The messages are the library's own, used bare: its wrappers copy every
-document twice, which is most of what a request costs in this process.
+Hides: protobuf. This module does no input or output. It uses the library's messages without their wrappers, since the
+wrappers copy every document twice, which is most of the cost of a request in this process.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ _WAYS = {True: StructuredQuery.Direction.DESCENDING, False: StructuredQuery.Dire
 
 
 def name_of(key: str) -> str:
-    """The name of the document of a key: neighbours in key are none in name, or all new ones would land together."""
+    """The name of the document of a key. Consecutive keys get distant names, since writes to adjacent names would
+    contend."""
     digest = hashlib.blake2b(key.encode(), digest_size=32).hexdigest()
     name = f"{digest[:4]}-{key}"
     return name if len(name.encode()) <= NAME_BYTES_MAX else digest
@@ -80,7 +81,7 @@ def encode_value(value: Any, into: Any) -> None:
 
 
 def decode_value(value: Any) -> Any:
-    """The value of a message; an instant, a map or a list is not asked for and gives None."""
+    """The value of a message; an instant, a map or a list is not needed and gives None."""
     kind = value.WhichOneof("value_type")
     return getattr(value, kind) if kind in ("string_value", "integer_value", "boolean_value", "bytes_value") else None
 
@@ -99,7 +100,7 @@ def decode_fields(document: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def write_whole(path: str, fields: Fields, *, is_new: bool = False) -> Any:
-    """Replace a document, or create it: refused then when there is one."""
+    """Replace a document, or create it (`is_new`); the service refuses to create an existing one."""
     write = Write(update=encode_document(path, fields))
     if is_new:
         write.current_document.exists = False
@@ -107,7 +108,7 @@ def write_whole(path: str, fields: Fields, *, is_new: bool = False) -> Any:
 
 
 def write_some(path: str, fields: Fields, since: Any = None) -> Any:
-    """Change some fields of a document that is there; with `since`, only if it was last written then."""
+    """Change some fields of an existing document; with `since`, only if its last write was at that instant."""
     write = Write(update=encode_document(path, fields))
     write.update_mask.field_paths.extend(fields)
     if since is None:
@@ -132,8 +133,8 @@ def query(
     after: Sequence[Scalar] = (),
     select: Sequence[str] = (),
 ) -> Any:
-    """A query of one collection. `order` is of fields, each with whether it descends; `after` are values of the first
-    of them, to start behind; `select` names the fields that are wanted, if not all."""
+    """A query of one collection. `order` lists fields, each with a flag for descending. `after` holds values of the
+    first of these fields; the query starts after them. `select` names the wanted fields, if not all."""
     made = Query()
     made.from_.add(collection_id=collection)
     _add_filters(made, terms)

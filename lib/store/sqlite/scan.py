@@ -1,12 +1,12 @@
-"""Scans as SQL: which index leads, and the statement that reads along it.
+"""Scans as SQL: the choice of the leading index, and the statement that reads along it.
 
-Hides: the choice of the index and every line of SQL that reads more than one document. `store.py` runs what
-`find_sql` and `count_sql` give. Source of the semantics: `port.py` (Where, Scan), made fit by `term.py`; of the shapes:
+Hides: the choice of the index and every line of SQL that reads more than one document. `store.py` runs the statements
+of `find_sql` and `count_sql`. Source of the semantics: `port.py` (Where, Scan), converted by `term.py`; of the shapes:
 `indexes.py`.
 
-One index leads each scan (named by INDEXED BY, so the plan never depends on statistics); the other conditions filter
-along it. The leader is the equality whose field is declared most selective, unless a bounded look at the index shows
-more than `PROBED` entries for its value and another equality has fewer.
+One index leads each scan (named by INDEXED BY, so the plan never depends on statistics). The other conditions filter
+along it. The leader is the equality whose field is declared most selective. If a bounded count in the index finds more
+than `PROBED` entries for its value, and another equality has fewer, that one leads.
 """
 # ruff: noqa: S608 - SQL is put together from declared column names; values are always bound
 
@@ -21,10 +21,10 @@ from lib.store.sqlite.tally import ABSENT
 from lib.store.term import Term, fit_count, fit_cursor, fit_scan
 
 PROBED = (256, 2048)
-"""Entries of an index counted to see whether a value is selective: a first look at each, then a deeper one."""
+"""Most index entries counted to see whether a value is selective: the bounds of the first and the second count."""
 
 Look = Callable[[str, Sequence[Any]], int]
-"""Runs a statement that counts; gives its one number."""
+"""Runs a statement that counts; returns its one number."""
 
 
 class Statement(NamedTuple):
@@ -35,9 +35,9 @@ class Statement(NamedTuple):
 
 
 class Leader(NamedTuple):
-    """What a scan reads along: an index, and the equality it starts with (None: the whole index in its order).
+    """The index that a scan reads along, and the equality it starts with (None: the whole index in its order).
 
-    `pins` are the fields whose equalities the index answers by where it starts, so that nothing is read in vain.
+    `pins` are the fields whose equalities define the start in the index, so that every entry read matches them.
     """
 
     term: Term | None
@@ -47,9 +47,9 @@ class Leader(NamedTuple):
 
 
 def find_sql(layout: Layout, scan: Scan, look: Look) -> Statement | None:
-    """The statement of one page and one document more; None when nothing can match.
+    """The statement of one page and one more document; None when nothing can match.
 
-    Its columns are `layout.selected` and the order value. Raises Unserved and Invalid as the port says.
+    Its columns are `layout.selected` and the order value. Raises Unserved and Invalid as the port defines.
     """
     terms = fit_scan(layout.collection, scan)
     if terms is None:
@@ -58,7 +58,7 @@ def find_sql(layout: Layout, scan: Scan, look: Look) -> Statement | None:
     leader = _choose(layout, terms, order, look)
     page = _Page(layout, scan, order, leader, terms)
     if leader.term and order and leader.side is None and len(leader.term.values) > 1:
-        # One arm a value: each is in order by itself and SQLite merges them, where one IN would sort all matches.
+        # One arm for each value: each arm is in order and SQLite merges them, while one IN would sort all matches.
         return page.merge([Term(leader.term.field, "==", (v,)) for v in leader.term.values])
     return page.sort() if leader.term and not order else page.walk()
 
@@ -100,7 +100,7 @@ def _choose(layout: Layout, terms: list[Term], order: str | None, look: Look) ->
 
 
 def _lead(layout: Layout, term: Term, terms: list[Term], order: str | None) -> Leader | None:
-    """How this equality would lead in this order: along the index that answers most of the other conditions."""
+    """The leader for this equality in this order: the index that answers most of the other conditions."""
     asked = {t.field for t in terms}
     pinnable = {t.field for t in terms if t.is_equal and len(t.values) == 1} | {term.field}
     side = layout.sides.get(term.field)
@@ -124,7 +124,7 @@ def _lead(layout: Layout, term: Term, terms: list[Term], order: str | None) -> L
 
 
 def _orders(layout: Layout, index: Index, order: str | None) -> bool:
-    """Whether the index, started by its equalities, is in this order (key order is always sorted into)."""
+    """Whether the index, after its equalities, is in this order (key order is always reached by sorting)."""
     if not order or index.columns[0] == order:
         return True
     following = index.columns[index.pinned :]
@@ -132,7 +132,7 @@ def _orders(layout: Layout, index: Index, order: str | None) -> bool:
 
 
 def _bare_index(layout: Layout, terms: list[Term], order: str | None) -> Index | None:
-    """The index whose order is wanted, when no equality leads; for counts, one that a range can start."""
+    """The index of the wanted order, when no equality leads; for counts, an index that starts with a range."""
     if order == "":
         return layout.indexes[0]
     wanted = [order] if order else [t.field for t in terms]
@@ -143,7 +143,7 @@ def _bare_index(layout: Layout, terms: list[Term], order: str | None) -> Index |
 
 
 def _entries(layout: Layout, leader: Leader, terms: list[Term], bound: int, look: Look) -> int:
-    """How many entries the leader would read, counted up to the bound."""
+    """The number of entries that the leader would read, counted up to the bound."""
     pinned = [t for t in terms if t.is_equal and t.field in leader.pins]
     source, tests = _read_along(layout, leader, pinned)
     inner = _join(f"SELECT 1 FROM {source}", tests)
@@ -153,7 +153,8 @@ def _entries(layout: Layout, leader: Leader, terms: list[Term], bound: int, look
 def _read_along(layout: Layout, leader: Leader, terms: list[Term]) -> tuple[str, list[Statement]]:
     """The tables to read, the leader's first, and all conditions on them.
 
-    The main table has the alias d. A leading side table has the alias s and is read alone when it answers everything.
+    The main table has the alias d. A leading side table has the alias s and is read alone when it answers all
+    conditions.
     """
     table, side = f'"{layout.name}" AS d', leader.side
     if side is None:
@@ -164,7 +165,7 @@ def _read_along(layout: Layout, leader: Leader, terms: list[Term]) -> tuple[str,
         if term is leader.term:
             tests.append(_on(term, 's."value"'))
         elif leader.along is not None and term.field == leader.along.only:
-            # In these words SQLite knows that the index holds all it needs; a bound value would not tell.
+            # In this form SQLite recognises that the index is covering; with a bound value it would not.
             tests.append(Statement(f's."{term.field}" = 1', []))
         elif term.field in side.extras:
             tests.append(_on(term, f's."{term.field}"'))
@@ -178,7 +179,7 @@ def _side_source(layout: Layout, leader: Leader, is_alone: bool) -> str:
     """A leading side table, joined to the documents unless it is read alone."""
     assert leader.side is not None
     side = f'"{leader.side.table}" AS s' + (f' INDEXED BY "{leader.along.name}"' if leader.along else "")
-    # CROSS JOIN holds SQLite to this order of the tables.
+    # CROSS JOIN forces SQLite to use this order of the tables.
     return side if is_alone else f'{side} CROSS JOIN "{layout.name}" AS d ON d."id" = s."id"'
 
 
@@ -195,7 +196,7 @@ def _test(layout: Layout, leader: Leader, term: Term) -> Statement:
 
 
 def _at_as_seq(layout: Layout, term: Term) -> Statement:
-    """A bound on `at` as a bound on `seq`, which ends every index of the log: both grow together."""
+    """A bound on `at` as a bound on `seq`, which is the last column of every index of the log: both grow together."""
     direction, bound = ("ASC", ">=") if term.op in (">", ">=") else ("DESC", "<=")
     edge = f'SELECT "seq" FROM "{layout.name}" WHERE "at" {term.op} ? ORDER BY "at" {direction} LIMIT 1'
     return Statement(f'd."seq" {bound} ({edge})', list(term.values))
@@ -220,7 +221,7 @@ def _join(select: str, tests: list[Statement]) -> Statement:
 
 
 class _Page:
-    """Writes the statement of one page along its leader."""
+    """Builds the statement of one page along its leader."""
 
     def __init__(self, layout: Layout, scan: Scan, order: str, leader: Leader, terms: list[Term]) -> None:
         self._layout, self._scan, self._order, self._leader, self._terms = layout, scan, order, leader, terms
@@ -266,7 +267,7 @@ class _Page:
         if leader.side is not None:
             source = _side_source(layout, leader, is_alone=False)
         tests += self._within(bounds)
-        # Named by the leader's alias, so that SQLite sees the leader's own order in it.
+        # The leader's alias is used, so that SQLite recognises the leader's own order.
         selected = layout.selected.replace('d."key"', f'{self._alias}."key"')
         return _join(f"SELECT {selected}, {self._column} FROM {source}", tests)
 
@@ -282,7 +283,7 @@ class _Page:
     def _within(self, bounds: list[Term]) -> list[Statement]:
         """The bounds of the leader's order: the cursor first, which is the tightest on its side.
 
-        Only the first of each side is left to the index: SQLite might start at a looser one and filter from there.
+        The index gets only the first bound of each side: SQLite might start at a wider one and filter from there.
         """
         is_down = self._way == "DESC"
         low, high = self._behind(not is_down), self._behind(is_down)

@@ -1,16 +1,16 @@
 """The SQLite schema, made from the declarations of `indexes.py`, and its upgrade in place.
 
 Hides: the names of tables and indexes, and which SQLite index serves which declared shape. `store.py` opens files
-through `prepare`; `scan.py` reads the layouts to write its SQL. Source: `indexes.py` and its docstrings.
+through `prepare`; `scan.py` builds its SQL from the layouts. Source: `indexes.py` and its docstrings.
 
     document table   id, key, rev, one column per promoted scalar, body
     log table        seq (AUTOINCREMENT), key, channel, at, promoted columns, body
     side table       one per `TEXTS` field: a row per element, clustered by (value, order, key)
     tally table      the number of documents of each combination of the `tallied` fields
 
-Shapes of the same equality and first order become one index: its later order fields ride along at its end. The least
-selective equality fields ride along too (`CARRIED`), so that counting or filtering by them reads no rows. Whatever
-field leads no index after that gets one of its own: an equality alone or an order alone needs no declared shape.
+Shapes with the same equality and first order become one index, with the later order fields at its end. The least
+selective equality fields are appended too (`CARRIED`), so that counting or filtering by them reads no rows. Each field
+that then leads no index gets an index of its own: an equality alone or an order alone needs no declared shape.
 """
 # ruff: noqa: S608 - SQL is put together from declared column names; values are always bound
 
@@ -37,24 +37,24 @@ FORMAT = 1
 """Part of the schema's digest: raise it when stored columns must be computed anew for another reason."""
 
 CARRIED = 4
-"""How many of the least selective equality fields ride along in each other's indexes."""
+"""How many of the least selective equality fields are appended to each other's indexes."""
 
 LOG_OWN = ("channel", "at", "seq")
-"""Columns of the log that it fills itself, whatever an event's body holds."""
+"""Columns that the log fills itself; it ignores these fields of an event's body."""
 
 BACKFILL_DOCS = 1000
 SQL_TYPES = {FieldType.TEXT: "TEXT", FieldType.INSTANT: "TEXT", FieldType.INT: "INTEGER", FieldType.BOOL: "INTEGER"}
 LOWEST = {FieldType.TEXT: "''", FieldType.INSTANT: "''", FieldType.INT: "-9223372036854775808", FieldType.BOOL: "0"}
-"""SQL of the smallest value of a type: `column >= lowest` leaves nulls out and is a bound that an index can use."""
+"""SQL of the smallest value of a type: `column >= lowest` excludes nulls and is a bound that an index can use."""
 
 BELOW_ALL = float("-inf")
-"""Stands for null where a side table is clustered by a column: below every text and integer."""
+"""Replaces null where a side table is clustered by a column: it is below every text and integer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A SQLite index. The first `pinned` columns are compared for equality, then comes the order; all `columns` are
-    answered without reading rows, as is the rowid. `only` names a column that is true of every row it holds."""
+    """A SQLite index. The first `pinned` columns are compared for equality; the order follows. The index answers all
+    `columns`, and the rowid, without reading rows. `only` names a column that is true in every row of the index."""
 
     name: str
     table: str
@@ -71,8 +71,8 @@ class Index:
 
 
 class SideTable:
-    """The side table of a `TEXTS` field: a row per element, clustered by `primary`. `order` is "" when no shape
-    orders it; `extras` are other fields that its shapes name."""
+    """The side table of a `TEXTS` field: a row per element, clustered by `primary`. `order` is "" when no shape has an
+    order; `extras` are the other fields of its shapes."""
 
     def __init__(self, field: str, table: str, order: str, extras: tuple[str, ...], indexes: tuple[Index, ...]) -> None:
         self.field, self.table, self.order, self.extras, self.indexes = field, table, order, extras, indexes
@@ -94,7 +94,7 @@ class SideTable:
         return [(*e[:n], key, id, *e[n:]) for e in elements]
 
     def add_rows(self, connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
-        """Add whole rows, those of one element together: neighbours in the file."""
+        """Add whole rows, those of one element together, since they are adjacent in the file."""
         if len(rows) > 1:
             rows.sort(key=itemgetter(0))
         connection.executemany(self._insert, rows)
@@ -108,9 +108,9 @@ class SideTable:
 class Layout:
     """How one collection is stored.
 
-    `columns` are its promoted scalars, `indexes` those of its main table, `id` the column that is the rowid, and
-    `selected` what `sqlite_tx.read_doc` takes, of the table under the alias d. `insert` takes key, columns and body
-    (of the log: key, channel, at, columns and body).
+    `columns` are its promoted scalars, `indexes` the indexes of its main table, `id` the column that is the rowid, and
+    `selected` the columns that `tx.read_doc` takes, of the table under the alias d. `insert` takes key, columns and
+    body (of the log: key, channel, at, columns and body).
     """
 
     def __init__(self, collection: Collection) -> None:
@@ -138,7 +138,7 @@ class Layout:
         self.exists = f'SELECT 1 FROM "{self.name}" WHERE "key" = ?'
         place = {n: i for i, n in enumerate(self.types)}
         self._places = tuple(place[n] for n in self.columns)
-        # Per side: where its field stands among the promoted values, its order (if any), and its extras.
+        # For each side table: the positions of its field, its order (if any) and its extras among the promoted values.
         self._side_places = [
             (place[s.field], place[s.order] if s.order else None, [place[c] for c in s.extras])
             for s in self.sides.values()
@@ -146,7 +146,7 @@ class Layout:
 
     @property
     def tables(self) -> Iterator[str]:
-        """The statements that make the tables."""
+        """The statements that create the tables."""
         typed = "".join(f', "{c}" {SQL_TYPES[self.types[c]]}' for c in self.columns)
         head = "id INTEGER PRIMARY KEY, key TEXT NOT NULL, rev INTEGER NOT NULL"
         if self.is_log:
@@ -163,7 +163,8 @@ class Layout:
             yield from side.indexes
 
     def split(self, body: Body) -> Promoted:
-        """What a body promotes: the values of `columns`, and the rows of each side without key and id."""
+        """The promoted values of a body: the values of `columns`, and the rows of each side table without key and
+        id."""
         promoted = promote(self.collection, body)
         rows = []
         for field, order, extras in self._side_places:
@@ -175,14 +176,15 @@ class Layout:
 
 
 class Promoted(NamedTuple):
-    """What a body promotes: the values of a layout's `columns`, and per side its rows without key and id."""
+    """The promoted values of a body: the values of a layout's `columns`, and the rows of each side table without key
+    and id."""
 
     columns: tuple[Any, ...]
     sides: tuple[tuple[tuple[Any, ...], ...], ...]
 
 
 class Schema:
-    """The layouts of all collections, and a digest that tells two schemas apart."""
+    """The layouts of all collections, and a digest that identifies the schema."""
 
     def __init__(self, collections: Iterable[Collection]) -> None:
         self.layouts = {c.name: Layout(c) for c in collections}
@@ -201,12 +203,13 @@ def _names(columns: Iterable[str]) -> str:
 
 
 def _indexes(collection: Collection, is_log: bool) -> tuple[Index, ...]:
-    """The indexes of the main table, those that are the beginning of another left out."""
-    wanted: dict[tuple[str, ...], int] = {}  # columns, and how many of them are pinned
+    """The indexes of the main table, except those that are a prefix of another."""
+    wanted: dict[tuple[str, ...], int] = {}  # columns, and the number of pinned ones
     texts = {f.name for f in collection.fields if f.type is FieldType.TEXTS}
     shapes = [s for s in collection.shapes if not texts & set(s.equal)]
     if is_log:
-        # seq is the rowid, which ends every index by itself; `at` grows with it, so the scan turns it into a seq.
+        # seq is the rowid, the implicit last column of every index; `at` grows with it, so the scan converts it into a
+        # seq.
         wanted.update((s.equal, len(s.equal)) for s in shapes)
     else:
         carried = _carried(collection)
@@ -241,8 +244,8 @@ def _carried(collection: Collection) -> tuple[str, ...]:
 
 
 def _side(collection: Collection, field: str) -> SideTable:
-    """The side table of a `TEXTS` field; each further shape of the field is a secondary index of it. One with a flag
-    holds only the rows of which it is true: that is what flags are for, and most rows are not."""
+    """The side table of a `TEXTS` field; each further shape of the field is a secondary index of it. An index with a
+    flag holds only the rows where the flag is true: scans ask for those, and they are few."""
     shapes = [s for s in collection.shapes if field in s.equal]
     order = shapes[0].order[0].lstrip("-") if shapes else ""
     named = (n.lstrip("-") for s in shapes for n in (*s.equal, *s.order))
@@ -253,7 +256,7 @@ def _side(collection: Collection, field: str) -> SideTable:
         others = tuple(n for n in shape.equal if n != field)
         only = next((n for n in others if (f := collection.field(n)) and f.type is FieldType.BOOL), "")
         equal = ("value", *(n for n in others if n != only))
-        # SQLite reads the flag again, though the index implies it: so it stands there too.
+        # SQLite checks the flag again, though the index implies it, so the index holds the flag too.
         columns = (*equal, shape.order[0].lstrip("-"), "key", *filter(None, (only,)))
         if only or columns != ("value", order, "key"):
             indexes.append(_index(table, columns, len(equal), only))
@@ -262,7 +265,8 @@ def _side(collection: Collection, field: str) -> SideTable:
 
 def encode_body(body: Body) -> bytes | str:
     """A body as it is stored: bytes made by orjson, or text for the few that only the standard library can write
-    (integers past 64 bits, nesting past 254 levels, lone surrogates). The kind of the value tells the reader."""
+    (integers past 64 bits, nesting past 254 levels, lone surrogates). A reader distinguishes them by the type of the
+    value."""
     try:
         return orjson.dumps(body, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS)
     except TypeError:
@@ -275,10 +279,10 @@ def decode_body(stored: bytes | str) -> Body:
 
 
 def prepare(connection: sqlite3.Connection, schema: Schema) -> None:
-    """Bring the file to this schema, in one transaction; at once when its digest says that it is there.
+    """Upgrade the file to this schema, in one transaction. Returns at once when its digest is that of the schema.
 
-    A collection whose promoted fields changed has its columns and side tables computed anew from the bodies.
-    Columns that are no longer declared stay, unread.
+    If the promoted fields of a collection changed, its columns and side tables are computed anew from the bodies.
+    Columns that are no longer declared stay and are not read.
     """
     if _read_meta(connection).get("schema") == schema.digest:
         return
@@ -286,7 +290,7 @@ def prepare(connection: sqlite3.Connection, schema: Schema) -> None:
     try:
         connection.execute("CREATE TABLE IF NOT EXISTS _meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
         meta = _read_meta(connection)
-        # Another process may have done it while this one waited for the lock.
+        # Another process may have upgraded the file while this one waited for the lock.
         if meta.get("schema") != schema.digest:
             for layout in schema.layouts.values():
                 fields = _digest(layout.fields)
@@ -309,7 +313,7 @@ def _read_meta(connection: sqlite3.Connection) -> dict[str, str]:
     try:
         return dict(connection.execute("SELECT name, value FROM _meta"))
     except sqlite3.OperationalError:
-        # No such table: a new file. Anything else shows again in the transaction that follows.
+        # No such table: a new file. Any other error occurs again in the following transaction.
         return {}
 
 
@@ -318,7 +322,7 @@ def _write_meta(connection: sqlite3.Connection, name: str, value: str) -> None:
 
 
 def _bring(connection: sqlite3.Connection, layout: Layout, is_stale: bool) -> None:
-    """Make what is missing of one collection."""
+    """Create the missing tables, columns and indexes of one collection."""
     others = dict(connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND (name GLOB ?1 || '$*' OR name GLOB ?1 || '#*')",
         (layout.name,),

@@ -1,9 +1,8 @@
 """The store on SQLite: one file, one connection that writes, readers on connections of their own.
 
-Hides: connections, and which SQLite errors mean what. Called through `open.py` only. Source: `port.py`. The schema is
-in `schema.py`, the SQL of scans in `scan.py`, transactions are in `tx.py`, and how many of them
-share one commit in `writer.py`. Several processes may share a file: each batch holds SQLite's write lock from
-its start.
+Hides: connections, and the meaning of SQLite's errors. Called through `open.py` only. Source: `port.py`. The schema is
+in `schema.py`, the SQL of scans in `scan.py`, transactions are in `tx.py`, and group commit is in `writer.py`. Several
+processes may share a file: each batch holds SQLite's write lock from its start.
 """
 # ruff: noqa: S608 - SQL is put together from declared column names; values are always bound
 
@@ -35,20 +34,20 @@ from lib.store.sqlite.writer import Writer
 T = TypeVar("T")
 
 BUSY_TIMEOUT_S = 15.0
-"""How long to wait for another process's transaction before answering Unavailable."""
+"""Seconds to wait for another process's transaction before answering Unavailable."""
 
 WRITES_MAX = 1_000_000
 BYTES_MAX = 1_000_000_000
 IDLE_READERS_MAX = 16
 STATEMENTS_CACHED = 512
 CHECKPOINT_PAGES = 8000
-"""Pages of 4 KiB in the write-ahead log before a commit also moves them into the file."""
+"""Pages of 4 KiB in the write-ahead log after which a commit also moves them into the file."""
 
 LOG_BYTES_KEPT = 128 * 1024 * 1024
 WRITER_CACHE_KIB = 64 * 1024
 READER_CACHE_KIB = 8 * 1024
 MAPPED_BYTES = 1024 * 1024 * 1024
-"""How much of the file readers see as memory, shared among connections, instead of copying it page by page."""
+"""Bytes of the file that readers map into memory, shared among connections, instead of copying page by page."""
 
 DECLARED = Schema(COLLECTIONS.values())
 
@@ -56,11 +55,11 @@ _OPEN: weakref.WeakSet[SqliteStore] = weakref.WeakSet()
 
 
 class SqliteStore:
-    """A store in one SQLite file; `path` "" is a store that lives as long as this object (a temporary file, so that
-    it behaves like any other, never synced).
+    """A store in one SQLite file. With `path` "" it exists as long as this object, in a temporary file, so that it
+    behaves like any other; that file is never synced.
 
-    `clock` dates events. `batch_s` bounds how long one batch takes up more work before it commits. `rehearse` runs
-    every work twice, the first time for nothing, so that work that is not pure shows in the tests.
+    `clock` dates events. `batch_s` bounds how long one batch accepts more work before it commits. `rehearse` runs every
+    work twice and discards the first run, so that tests detect work that is not pure.
     """
 
     writes_max = WRITES_MAX
@@ -111,7 +110,7 @@ class SqliteStore:
             return 0 if statement is None else look(statement.sql, statement.values)
 
     def read(self, channel: str, after: int, limit: int) -> list[Event]:
-        # Numbers are given under SQLite's one write lock and become visible in that order: no reader can miss one.
+        # Numbers are assigned under SQLite's write lock and become visible in that order, so no reader can miss one.
         if not 1 <= limit <= PAGE_DOCS_MAX:
             raise Invalid("limit", f"must be 1 to {PAGE_DOCS_MAX}")
         layout = self._schema.layouts[EVENT.name]
@@ -132,7 +131,7 @@ class SqliteStore:
         return row[0] if row else 0
 
     def generation(self) -> object:
-        # SQLite counts, per connection, the commits of all others; this connection never writes.
+        # SQLite counts, for each connection, the commits of all others; this connection never writes.
         self._check()
         with self._witness_gate, _translated():
             return self._witness.execute("PRAGMA data_version").fetchone()[0]
@@ -144,10 +143,10 @@ class SqliteStore:
         return False
 
     def send(self, publish: Publish) -> None:
-        """Nothing: the outbox tells what is to be sent."""
+        """No effect: the outbox lists the events to send."""
 
     def repair(self, before: datetime, publish: Publish | None) -> int:
-        """Nothing: an event and its number are one write."""
+        """No effect: an event and its number are one write."""
         return 0
 
     def transact(self, work: Callable[[Tx], T]) -> T:
@@ -155,7 +154,7 @@ class SqliteStore:
         return self._writer.run(work)
 
     def close(self) -> None:
-        """Finish the work that was handed in, then close; safe to call again."""
+        """Finish the queued work, then close; safe to call again."""
         if self._refusal is not None:
             return
         self._refusal = Unavailable("the store is closed")
@@ -168,7 +167,7 @@ class SqliteStore:
             self._remove()
 
     def _make_temporary(self) -> str:
-        """A new file in a folder that goes with this object, or with the process at the latest."""
+        """A new file in a folder that is deleted with this object, or at the latest with the process."""
         folder = tempfile.mkdtemp(prefix="tributary-")
         self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         path = Path(folder, "store.db")
@@ -226,7 +225,7 @@ class SqliteStore:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """What SQLite cannot do now is Unavailable."""
+    """Convert temporary SQLite errors to Unavailable."""
     try:
         yield
     except sqlite3.Error as error:
@@ -236,7 +235,8 @@ def _translated() -> Iterator[None]:
 
 
 def _enter_wal(connection: sqlite3.Connection) -> None:
-    """Turn on the write-ahead log. Of two processes that create a file at once, SQLite refuses one without waiting."""
+    """Turn on the write-ahead log. If two processes create a file at once, SQLite refuses one of them without
+    waiting."""
     until = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
@@ -253,7 +253,7 @@ def _refuse_after_fork() -> None:
     for store in _OPEN:
         store._refusal = RuntimeError("this store was opened before the process forked: open it in the child")
         if not store._is_durable:
-            store._remove.detach()  # the parent's files
+            store._remove.detach()  # these are the parent's files
 
 
 os.register_at_fork(after_in_child=_refuse_after_fork)

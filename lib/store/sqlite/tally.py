@@ -1,4 +1,4 @@
-"""Tallies: how many documents there are of each combination of a few coarse fields, kept by the transactions.
+"""Tallies: the number of documents of each combination of a few coarse fields, updated by the transactions.
 
 Hides: the table of a collection's tally. An exact count over its fields is a sum over that table, which grows with the
 number of combinations, never with the number of documents. Source: `Collection.tallied` in `indexes.py`.
@@ -14,7 +14,7 @@ from typing import Any
 from lib.store.collection import Collection
 
 ABSENT = 0
-"""Stands for null, which no primary key may hold: tallied fields are texts, so no value is mistaken for it."""
+"""Replaces null, which a primary key cannot hold. Tallied fields are texts, so no value equals it."""
 
 Combination = tuple[Any, ...]
 
@@ -27,7 +27,7 @@ class StoredTally:
         self.table = f"{collection.name}#tally"
         self._places = tuple(columns.index(name) for name in self.fields)
         names = ", ".join(f'"{name}"' for name in self.fields)
-        # No column types: a typed column would turn ABSENT into a text.
+        # No column types: a typed column would convert ABSENT to a text.
         columns_ddl = "".join(f'"{name}" NOT NULL, ' for name in self.fields)
         self.sql = f'CREATE TABLE "{self.table}" ({columns_ddl}n INTEGER NOT NULL, PRIMARY KEY ({names})) WITHOUT ROWID'
         self._add = (
@@ -45,9 +45,9 @@ class StoredTally:
         return tuple([ABSENT if columns[i] is None else columns[i] for i in self._places])
 
     def add(self, connection: sqlite3.Connection, changes: Mapping[Combination, int]) -> None:
-        """Count documents that came and went."""
+        """Apply the changes in the number of documents."""
         connection.executemany(self._add, [(*combination, n) for combination, n in changes.items() if n])
 
     def fill(self, connection: sqlite3.Connection) -> None:
-        """Count what is stored, into an empty table."""
+        """Fill the empty table from the stored documents."""
         connection.execute(self._fill)

@@ -1,8 +1,8 @@
-"""Transactions on SQLite: what a piece of work reads, and the writes it asks for.
+"""Transactions on SQLite: the reads and writes of one piece of work.
 
-Hides: how a document and its side rows are read and written. `store.py` hands a `SqliteTx` to the work and then calls
-`apply`. Writes are kept until the work is done, so work that fails or is rehearsed leaves nothing to undo.
-Source: `port.py` (Tx, and the limits).
+Hides: how a document and its side rows are read and written. `store.py` passes a `SqliteTx` to the work and then calls
+`apply`. Writes are collected until the work is done, so work that fails or is rehearsed leaves nothing to undo. Source:
+`port.py` (Tx, and the limits).
 """
 # ruff: noqa: S608 - SQL is put together from declared column names; values are always bound
 
@@ -62,7 +62,7 @@ def load_rows(connection: sqlite3.Connection, layout: Layout, keys: Sequence[str
 
 
 def find_rows(connection: sqlite3.Connection, layout: Layout, scan: Scan) -> tuple[list[Row], str | None]:
-    """The rows of one page, and the cursor behind it."""
+    """The rows of one page, and the cursor after it."""
     statement = find_sql(layout, scan, look_through(connection))
     if statement is None:
         return [], None
@@ -74,7 +74,7 @@ def find_rows(connection: sqlite3.Connection, layout: Layout, scan: Scan) -> tup
 
 
 def look_through(connection: sqlite3.Connection) -> Look:
-    """Gives the one number of a counting statement."""
+    """A function that runs a counting statement and returns its one number."""
 
     def look(sql: str, values: Sequence[Any]) -> int:
         number: int = connection.execute(sql, values).fetchone()[0]
@@ -84,21 +84,21 @@ def look_through(connection: sqlite3.Connection) -> Look:
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether SQLite could not do what it was asked for now: a full or broken disk, a lock held for too long."""
-    # A damaged file is the base class itself; its other children are mistakes of the caller.
+    """Whether an SQLite error is temporary: a full or broken disk, a lock held for too long."""
+    # A damaged file raises the base class itself; its other subclasses are faults of the caller.
     return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
 
 
 class HalfDone(Exception):
-    """A write failed after others of its transaction were done: what SQLite holds must be rolled back.
+    """A write failed after other writes of its transaction were done, so SQLite's transaction must be rolled back.
 
-    Its cause is what the caller of `transact` shall see.
+    The caller of `transact` gets its cause.
     """
 
 
 @dataclass(slots=True)
 class _Held:
-    """A document this transaction may save: as it is stored, or will be after the writes so far."""
+    """A document that this transaction may save, in its stored state or in its state after the writes so far."""
 
     id: int
     rev: int
@@ -106,9 +106,9 @@ class _Held:
 
 
 class SqliteTx:
-    """One run of one piece of work: reads on the writer's connection, writes kept for `apply`.
+    """One run of one piece of work: reads on the writer's connection, writes collected for `apply`.
 
-    A read after a write, and a `save` of a document that was not read, are mistakes in the product: RuntimeError.
+    A read after a write, and a `save` of a document that was not read, are faults of the product: RuntimeError.
     """
 
     def __init__(self, connection: sqlite3.Connection, schema: Schema, clock: Clock, writes_max: int) -> None:
@@ -117,7 +117,7 @@ class SqliteTx:
         self._clock = clock
         self._writes_max = writes_max
         self._known: dict[tuple[str, str], _Held] = {}
-        self._writes: list[tuple[Any, ...]] = []  # the method that does it, then its arguments
+        self._writes: list[tuple[Any, ...]] = []  # the method, then its arguments
         self._rows: dict[SideTable, list[tuple[Any, ...]]] = {}  # of new documents, not yet in side tables
         self._changes: dict[Layout, Counter[Combination]] = {}  # of tallied documents, not yet in their tallies
         self._last_at: str | None = None
@@ -169,8 +169,8 @@ class SqliteTx:
     def apply(self) -> None:
         """Do the writes. Raises Exists before anything is written, HalfDone when a later write fails.
 
-        Keys are looked up first, so that a taken one costs nobody else's work. Savepoints would do too, but SQLite
-        copies every page that is changed under one: that made small writes a quarter slower.
+        Keys are checked first, so that a taken key does not roll back the other work of the batch. Savepoints would
+        work too, but SQLite copies every page that changes under a savepoint, which made small writes a quarter slower.
         """
         if len(self._writes) > 1:
             self._check_free()
@@ -197,14 +197,14 @@ class SqliteTx:
                 raise _exists(layout, key)
 
     def _add_rows(self) -> None:
-        """Fill the side tables. Left to the end, and to before a write that may remove rows again: many at once are
-        cheaper than a few for each document, since those of one element are neighbours."""
+        """Fill the side tables. This runs at the end, or before a write that may remove rows again. One large insert is
+        cheaper than a few rows for each document, since the rows of one element are adjacent."""
         for side, rows in self._rows.items():
             side.add_rows(self._connection, rows)
         self._rows.clear()
 
     def _count(self, layout: Layout, columns: Sequence[Any], n: int) -> None:
-        """Note for the tally that documents with these columns came (1) or went (-1)."""
+        """Record for the tally that a document with these columns was added (1) or removed (-1)."""
         if layout.tally is not None:
             self._changes.setdefault(layout, Counter())[layout.tally.of(columns)] += n
 
@@ -241,7 +241,7 @@ class SqliteTx:
         return id
 
     def _update(self, layout: Layout, key: str, before: _Held, stored: bytes | str, promoted: Promoted) -> None:
-        """Write the body, and of columns and side rows only what changed: every index left alone is a page saved."""
+        """Write the body, and only the columns and side rows that changed: each unchanged index saves a page write."""
         self._add_rows()
         old = layout.split(decode_body(before.stored))
         changes = [(c, v) for c, o, v in zip(layout.columns, old.columns, promoted.columns, strict=True) if o != v]
@@ -273,7 +273,8 @@ class SqliteTx:
         self._insert_row(layout, key, (key, channel, self._next_at(layout), *promoted.columns, stored))
 
     def _next_at(self, layout: Layout) -> str:
-        """The instant of the next event: now, or a microsecond past the last of any channel, so that it grows."""
+        """The instant of the next event: now, or a microsecond after the last event of any channel, so that it
+        grows."""
         last = self._last_at
         if last is None:
             row = self._connection.execute(f'SELECT "at" FROM "{layout.name}" ORDER BY "seq" DESC LIMIT 1').fetchone()
@@ -290,7 +291,7 @@ def _exists(layout: Layout, key: str) -> Exists:
 
 
 def _encode(layout: Layout, body: Body) -> tuple[bytes | str, Promoted]:
-    """A body as stored and what it promotes, taken now: the caller may go on changing it."""
+    """A body as stored and its promoted values, encoded now, since the caller may change the body later."""
     try:
         stored = encode_body(body)
     except RecursionError as error:
@@ -300,7 +301,7 @@ def _encode(layout: Layout, body: Body) -> tuple[bytes | str, Promoted]:
     try:
         promoted = layout.split(body)
         if type(stored) is str:
-            # The few bodies that orjson does not take: are the texts to be indexed at least Unicode?
+            # orjson refuses a few bodies. This checks that at least the indexed texts are valid Unicode.
             orjson.dumps(tuple(promoted))
     except (UnicodeEncodeError, TypeError) as error:
         raise Invalid("body", "a text that is indexed is not Unicode") from error

@@ -1,14 +1,14 @@
-"""The one connection that writes, and how many transactions share one commit to disk.
+"""The writing connection, and group commit: several transactions share one commit to disk.
 
-Group commit: whoever calls `run` puts its work into the queue, and one of those who wait leads: it opens a transaction,
-runs every work that is waiting, commits once with a sync to disk, and lets the others go on. A plain thread leads as
-soon as nobody else does; an event loop, whose fibers stand aside, leads at the end of its round, when all of them have
-put their work in. No other thread runs the statements: handing the turn over and back for each of them costs more than
-the writing. But the sync to disk, which takes long and needs nobody, a loop leaves to a thread of its own (the sealer)
-and meanwhile reads the requests of the next batch.
+`run` puts its work into a queue. One of the waiting callers then leads: it opens a transaction, runs all queued work,
+commits once with a sync to disk, and resumes the others. A plain thread leads at once if no other caller leads. An
+event loop leads at the end of its round, when all of its fibers have queued their work. No separate thread runs the
+statements: switching to it and back for each statement costs more than the write. Only the sync to disk, which is slow
+and needs no CPU, runs in a thread of its own (the sealer) when an event loop leads; meanwhile the loop reads the
+requests of the next batch.
 
-Work that fails leaves the others of its batch alone; a commit that fails (full disk) is Unavailable for all of its
-batch, and the next batch starts afresh.
+Work that fails does not affect the others of its batch. A commit that fails (full disk) is Unavailable for its whole
+batch, and the next batch starts a new transaction.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ T = TypeVar("T")
 
 BATCH_JOBS_MAX = 256
 LINGER_S = 0.001
-"""How long an event loop waits for those who shared the commit before to come again."""
+"""Seconds that an event loop waits for the callers that shared the previous commit to queue work again."""
 
 
 class _Job:
-    """A piece of work and, once `is_done`, its outcome; then its turn is given."""
+    """A piece of work and, once `is_done`, its outcome; then its turn is given to the waiter."""
 
     __slots__ = ("error", "is_done", "is_out", "turn", "value", "work")
 
@@ -43,7 +43,7 @@ class _Job:
         self.work = work
         self.value: Any = None
         self.error: BaseException | None = None
-        self.is_out = False  # its writes failed half done: the batch goes on without it
+        self.is_out = False  # its writes failed half done: the batch continues without it
         self.is_done = False
         self.turn = Turn()
 
@@ -51,8 +51,8 @@ class _Job:
 class Writer:
     """Runs work in transactions on a connection of its own.
 
-    `begin` makes the transaction object of one work. `batch_s` bounds how long one batch takes up more work before it
-    commits. `rehearse` runs every work twice, the first time for nothing.
+    `begin` makes the transaction object of one work. `batch_s` bounds how long one batch accepts more work before it
+    commits. `rehearse` runs every work twice and discards the first run.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class Writer:
         self._leader: int | None = None
         self._is_called = False
         self._timer: Timer | None = None
-        self._loop: Loop | None = None  # whose timer and call those are
+        self._loop: Loop | None = None  # the loop that owns the timer and the call
         self._expected = 1
         self._sealing: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._sealer: threading.Thread | None = None
         self._is_closed = False
 
     def run(self, work: Callable[[Tx], T]) -> T:
-        """Run the work and commit it, with others perhaps; gives what it returned, raises what it raised."""
+        """Run the work and commit it, possibly with other work. Returns its result, raises its exception."""
         if self._leader == threading.get_ident():
             raise RuntimeError("a transaction inside a transaction would wait for itself")
         job = _Job(work)
@@ -97,7 +97,7 @@ class Writer:
         return value
 
     def close(self) -> None:
-        """Finish what was handed in, then close the connection."""
+        """Finish the queued work, then close the connection."""
         with self._gate:
             while self._waiting:
                 self._commit_waiting()
@@ -106,11 +106,12 @@ class Writer:
         if self._sealer is not None:
             self._sealing.put(None)
             self._sealer.join()
-        # Who came while the gate was shut is told that it is too late.
+        # Work queued during the close fails with Unavailable.
         self._relieve()
 
     def _lead(self, job: _Job) -> None:
-        """Lead until the job is done, or leave it to who leads already: he looks again after he let go of the gate."""
+        """Run batches until this job is done, unless another thread holds the lock; that thread checks the queue again
+        after releasing it."""
         while not job.is_done and self._gate.acquire(blocking=False):
             try:
                 self._commit_waiting()
@@ -120,11 +121,12 @@ class Writer:
             self._call_relief()
 
     def _call_relief(self) -> None:
-        """Have a thread of its own lead on, so that one whose own work is done can go, and a loop need not wait."""
+        """Start a thread that leads from here, so that a caller whose work is done can return, and a loop need not
+        wait."""
         threading.Thread(target=self._relieve, name="sqlite-relief", daemon=True).start()
 
     def _relieve(self) -> None:
-        """Lead for as long as anybody waits."""
+        """Lead as long as work is queued."""
         while self._waiting and self._gate.acquire(blocking=False):
             try:
                 self._commit_waiting()
@@ -132,12 +134,13 @@ class Writer:
                 self._gate.release()
 
     def _call(self, loop: Loop) -> None:
-        """Have the loop lead: once as many wait as shared the commit before, or after LINGER_S at the latest.
+        """Make the loop lead once as many callers wait as shared the previous commit, or after LINGER_S at the latest.
 
-        Clients that were answered together ask again together, and a commit costs most of what it costs for one.
+        Clients that got their replies together send again together, and a commit of many costs little more than a
+        commit of one.
         """
         if self._loop is not loop:
-            # Another loop, which may be closed by now: what it was to do then never comes.
+            # Another loop, which may be closed by now; then its scheduled call never runs.
             self._loop, self._timer, self._is_called = loop, None, False
         if len(self._waiting) >= self._expected:
             if self._timer is not None:
@@ -164,7 +167,7 @@ class Writer:
             self._call_relief()
 
     def _start_sealer(self) -> None:
-        """Once; before anything waits for it, since a thread may not be to be had."""
+        """Start the sealer once, before anything waits for it, since starting a thread may fail."""
         if self._sealer is None:
             sealer = threading.Thread(target=self._seal_on, name="sqlite-sealer", daemon=True)
             sealer.start()
@@ -176,7 +179,7 @@ class Writer:
             work()
 
     def _finish_round(self, batch: list[_Job], loop: Loop) -> None:
-        """Commit what the loop ran, then let it tell those who wait, and lead on."""
+        """Commit the batch of the loop, then let the loop resume the waiters and lead the next batch."""
 
         def tell() -> None:
             _tell(batch)
@@ -189,34 +192,35 @@ class Writer:
             self._gate.release()
         try:
             loop.call_soon_threadsafe(tell)
-        except RuntimeError:  # the loop is closed, and its fibers with it; threads may still wait
+        except RuntimeError:  # the loop and its fibers are closed; threads may still wait
             _tell([job for job in batch if job.turn.loop is None])
             self._relieve()
 
     def _begin_at_once(self) -> bool:
-        """Begin the transaction, unless another process holds the file: a loop must not stand still for it."""
+        """Begin the transaction, unless another process holds the file: a loop must not block for it."""
         try:
             self.connection.execute("PRAGMA busy_timeout = 0")
             self.connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
             return False
         except sqlite3.Error:
-            return True  # not a matter of waiting: the batch finds out, and tells everybody
+            return True  # waiting would not help: the batch meets the error again and reports it to every caller
         finally:
             with suppress(sqlite3.Error):
                 self.connection.execute(f"PRAGMA busy_timeout = {self._patience_ms}")
         return True
 
     def _commit_waiting(self) -> None:
-        """One batch of whatever waits."""
+        """Run and commit one batch of the queued work."""
         batch = self._fill()
         self._seal(batch)
         _tell(batch)
 
     def _fill(self) -> list[_Job]:
-        """Run what waits, and what joins it meanwhile, in one transaction that is left open; gives the batch.
+        """Run the queued work, and work that is queued meanwhile, in one transaction that stays open. Returns the
+        batch.
 
-        When the beginning fails all of it fails, and the transaction is undone.
+        If the begin fails, the whole batch fails and the transaction is rolled back.
         """
         batch: list[_Job] = []
         if self._waiting:
@@ -232,17 +236,17 @@ class Writer:
     def _seal(self, batch: list[_Job]) -> None:
         """Commit the batch."""
         try:
-            # A connection that is closed, since no new one could be opened, does not even tell whether.
+            # The connection may be closed, if no new one could be opened; then it cannot report its state.
             if self.connection.in_transaction:
                 self.connection.execute("COMMIT")
         except BaseException as error:
             self._give_up(batch, error)
 
     def _run_batch(self, batch: list[_Job]) -> None:
-        """Run the works. When writes fail half done all is rolled back and the others run again, which pure work
-        allows."""
+        """Run the works. If writes fail half done, all is rolled back and the other works run again, which is safe
+        because works are pure."""
         until = time.monotonic() + self._batch_s
-        # Taken first, so that it is told when even the beginning fails.
+        # The job is taken first, so that it gets the error even if the begin fails.
         batch.append(self._waiting.popleft())
         if not self.connection.in_transaction:
             self.connection.execute("BEGIN IMMEDIATE")
@@ -259,8 +263,8 @@ class Writer:
             batch.append(self._waiting.popleft())
 
     def _run(self, job: _Job) -> bool:
-        """Run one work and its writes; False when they failed half done. What the work raises is its own; only an
-        error of the disk ends the batch."""
+        """Run one work and its writes; False when the writes failed half done. An exception of the work belongs to that
+        work; only a disk error ends the batch."""
         job.error = None
         try:
             if self._rehearse:
@@ -278,8 +282,8 @@ class Writer:
         return True
 
     def _give_up(self, batch: list[_Job], error: BaseException) -> None:
-        """Nothing of this batch was committed: undo, and tell every caller, those too whose work had failed, since
-        it may have failed over writes that are now undone."""
+        """Nothing of this batch was committed: roll back, and report the error to every caller, including callers whose
+        work had failed, since it may have failed because of writes that are now rolled back."""
         for job in batch:
             job.error = Unavailable(f"the store cannot write now: {error}")
             job.error.__cause__ = error
@@ -289,14 +293,14 @@ class Writer:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
         except sqlite3.Error:
-            # A new connection; should that fail as well, the next batch fails on the closed one and comes here again.
+            # Open a new connection. If that fails too, the next batch fails on the closed one and comes here again.
             with suppress(sqlite3.Error):
                 self.connection.close()
                 self.connection = self._open()
 
 
 def _tell(batch: list[_Job]) -> None:
-    """Let those go on whose work is done."""
+    """Resume the callers of the finished jobs."""
     for job in batch:
         job.is_done = True
         job.turn.give()

@@ -30,7 +30,7 @@ EMPTY = Collection("")
 
 
 class Database:
-    """Documents by their relative paths. `watch` tells of each commit that changed something."""
+    """Documents by their relative paths. `watch` reports each commit with a change."""
 
     def __init__(self, name: str, indexes: IndexSet, meter: Meter, clock: Clock) -> None:
         self.name = name

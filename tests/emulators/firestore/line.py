@@ -1,4 +1,4 @@
-"""The line of transactions that lost once: each gets its turn, so that who came first is done within few attempts.
+"""The queue of aborted transactions: each gets its turn, so that the first one commits within few attempts.
 
 The client runs an aborted function again at once and names the attempt before (`retry_transaction`), which "preserves
 the spot in line". Who runs again waits for those ahead of it that want the same documents; while it has its turn, a
@@ -17,7 +17,7 @@ LOST_MAX = 1000
 
 
 class Place:
-    """A place in line: what is wanted, documents and collections by path."""
+    """A place in the queue: the wanted documents and collections, by path."""
 
     def __init__(self, wants: Iterable[str] = ()) -> None:
         self.wants = frozenset(wants)
@@ -35,7 +35,8 @@ def _widen(paths: Iterable[str]) -> set[str]:
 
 
 class Line:
-    """What was wanted by attempts that lost, and those who run again, in their order. The database's lock guards it."""
+    """The documents wanted by aborted attempts, and the attempts that run again, in order. The database's lock guards
+    it."""
 
     def __init__(self, lock: threading.RLock) -> None:  # type: ignore[valid-type]
         self._changed = threading.Condition(lock)
@@ -43,14 +44,14 @@ class Line:
         self._active: list[Place] = []
 
     def lose(self, attempts: Iterable[bytes], wants: Iterable[str]) -> None:
-        """Remember what an attempt that was aborted wanted, by its id and that of the first attempt."""
+        """Record the documents wanted by an aborted attempt, by its id and that of the first attempt."""
         for id in attempts:
             self._lost[id] = frozenset(wants)
         while len(self._lost) > LOST_MAX:
             del self._lost[next(iter(self._lost))]
 
     def enter(self, id: bytes) -> Place | None:
-        """Wait for the turn of who lost an attempt; None for a newcomer, who does not wait."""
+        """Wait for the turn of an aborted attempt; None for a new transaction, which does not wait."""
         wants = self._lost.get(id)
         if wants is None:
             return None
@@ -68,5 +69,6 @@ class Line:
         self._changed.notify_all()
 
     def holds(self, wants: Iterable[str], place: Place | None) -> bool:
-        """Whether these are wanted by one whose turn it is. Who stood in line and waited long enough may go on."""
+        """Whether an attempt with its turn wants these. An attempt that waited long enough in the queue may
+        continue."""
         return place is None and any(other.meets(wants) for other in self._active)

@@ -1,4 +1,4 @@
-"""Listen: a client names targets (documents or a query) and is told how their results change, commit by commit.
+"""Listen: a client names targets (documents or a query) and gets the changes of their results, commit by commit.
 
 Every target keeps the results its client knows, by name and update time. After a commit the query runs again and the
 difference is sent, then one message that says the results stand as of a time. A resume token is such a time.
@@ -138,7 +138,7 @@ class Stream:
             self._targets[target.id] = target
 
     def refresh(self) -> Iterator[Any]:
-        """What changed since the client was last told."""
+        """The changes since the last message to the client."""
         if not self._room:
             return
         with self._room.database.lock:
@@ -166,7 +166,7 @@ class Requests:
             for message in self._messages:
                 inbox.put(message)
         except Exception:
-            LOG.debug("the call was cancelled")  # which the iterator tells by a bare Exception
+            LOG.debug("the call was cancelled")  # the iterator reports this by a bare Exception
         inbox.put(ENDED)
 
 

@@ -5,7 +5,7 @@
 - An aggregation costs one read per 1,000 index entries it matches, or part of it, at least one.
 - Each write and each delete of a commit counts once, whether or not it changed anything.
 
-`entries` counts the index entries scanned, which tells what a query costs in time.
+`entries` counts the index entries scanned, a measure of a query's time.
 """
 
 from __future__ import annotations

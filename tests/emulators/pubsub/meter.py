@@ -1,4 +1,4 @@
-"""What a stand-in counts, for those who reckon what the service would cost."""
+"""The counts of a stand-in, from which the cost of the service is computed."""
 
 from __future__ import annotations
 
