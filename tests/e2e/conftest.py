@@ -22,7 +22,7 @@ from tests.build import firestore
 from .player import Player
 
 ROOT = Path(__file__).parents[2]
-START_S = 20
+START_S = 60
 SECRET_KEY = secrets.token_hex(32)
 
 
@@ -76,7 +76,7 @@ class Hub:
         assert self.process is not None
         began = time.monotonic()
         self.process.send_signal(number)
-        rest, _ = self.process.communicate(timeout=30)
+        rest, _ = self.process.communicate(timeout=60)
         self.said += rest
         return time.monotonic() - began
 
@@ -202,7 +202,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + START_S
     while time.monotonic() < end and process.poll() is None:
         try:
-            requests.get(f"http://127.0.0.1:{port}/robots.txt", timeout=5)
+            requests.get(f"http://127.0.0.1:{port}/robots.txt", timeout=60)
             return
         except requests.ConnectionError:
             time.sleep(0.05)
