@@ -149,7 +149,7 @@ def lab(server: Hub, admin: Player) -> Player:
     """KernelCI's client of an ordinary, verified user."""
     admin.user_add("lab", "lab@example.org", "secret of the lab")
     admin.user_update("lab", is_verified=True)
-    return Player(server.url, server.token_of("lab"))
+    return Player(server.url, Player(server.url).login("lab", "secret of the lab"))
 
 
 class Deploy:
