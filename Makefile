@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 PREFIX ?= $(HOME)/.local
 TRIBUTARY := $(BIN)/python -P functions/tributary.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PARALLEL := $(BIN)/python -m pytest -n auto --dist worksteal --durations=10
 SOURCES := $(wildcard main.py lib functions schemas) $(if $(wildcard infra/*.py),infra)
 
 # A PYTHON that was asked for by name must be the one in .venv; the default takes the .venv that is there.
@@ -32,11 +33,13 @@ install: $(VENV)/.runtime ## put the command `tributary` on the path, in ~/.loca
 uninstall: ## remove that command
 	@PYTHONPATH=. $(PYTHON) functions/command/launcher.py uninstall "$(PREFIX)"
 
-test: $(VENV)/.tests ## the tests, without the long ones
-	$(BIN)/python -m pytest -m "not full" $(ARGS)
+# Both run in several processes and print their ten slowest tests; tests/conftest.py says how many processes. What
+# ARGS holds comes last and so prevails: make test ARGS="tests/domain -k merge", ARGS="-n 0" for one process.
+test: $(VENV)/.tests ## the tests, without the long ones: make test ARGS="tests/domain -k merge"
+	$(PARALLEL) -m "not full" $(ARGS)
 
-test-full: $(VENV)/.tests ## all the tests
-	$(BIN)/python -m pytest
+test-full: $(VENV)/.tests ## all the tests; ARGS as above
+	$(PARALLEL) $(ARGS)
 
 check: $(VENV)/.tests ## lint, format, types, and the rules of the house
 	$(BIN)/ruff check .

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lib.dialects.kcidb.codec import decode_text
 from lib.domain.hub import Hub
@@ -18,9 +20,31 @@ from tests.build.web import Web
 if TYPE_CHECKING:
     from tests.build.carrier import PubsubCarrier
 
+WORKERS_MAX = 8
+"""Each worker imports everything and starts stand-ins of its own, so more of them cost more than they save."""
+
+# How long an example takes, and to make one, depends on the machine.
+settings.register_profile("tributary", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tributary")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="rewrite the replies of the golden cases")
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite the replies of the golden cases (one process)"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Keep an update of the golden files in one process: a file holds many cases, and each case rewrites it whole."""
+    if config.option.update_golden:
+        config.option.numprocesses, config.option.dist, config.option.tx = 0, "no", []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many workers `-n auto` means: one more than there are processors, for many tests wait for a server."""
+    return min((os.cpu_count() or 1) + 1, WORKERS_MAX)
 
 
 @pytest.fixture

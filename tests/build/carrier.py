@@ -21,7 +21,7 @@ PROJECT = "projects/demo-x"
 TOPIC, READER = f"{PROJECT}/topics/tributary-events", f"{PROJECT}/subscriptions/reader"
 DEAD, DEAD_READER = f"{PROJECT}/topics/tributary-dead", f"{PROJECT}/subscriptions/tributary-dead"
 ATTEMPTS_MAX = 5
-WAIT_S = 10
+WAIT_S = 60
 LARGE = [("grpc.max_receive_message_length", -1)]
 
 

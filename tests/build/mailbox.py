@@ -39,7 +39,7 @@ class Mailbox:
         self.logins.append((data.login.decode(), data.password.decode()))
         return AuthResult(success=data.password.decode() == self._password, handled=False)
 
-    def wait(self, number: int = 1, seconds: float = 10) -> list[EmailMessage]:
+    def wait(self, number: int = 1, seconds: float = 60) -> list[EmailMessage]:
         """The messages, once there are so many."""
         end = time.monotonic() + seconds
         while len(self.messages) < number:

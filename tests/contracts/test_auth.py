@@ -185,10 +185,10 @@ def test_checking_a_known_token_is_fast(auth):
 
 
 def _seconds(work: Callable[[], object], times: int) -> float:
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(times):
         work()
-    return (time.perf_counter() - began) / times
+    return (time.thread_time() - began) / times
 
 
 def test_memory_for_known_tokens_is_bounded(auth, monkeypatch):

@@ -40,7 +40,7 @@ def speaking(*chunks: bytes, every_s: float = 0.0, context: ssl.SSLContext | Non
         try:
             line, _ = server.accept()
             if context is not None:
-                line.settimeout(5)
+                line.settimeout(60)
                 line = context.wrap_socket(line, server_side=True)
             with line:
                 heard.append(line.recv(65536))
@@ -215,7 +215,7 @@ def test_no_answer_drips_for_ever(begin):
     began = time.monotonic()
     with speaking(begin, *[b"x"] * 1000, every_s=0.02) as (port, _), pytest.raises(Unavailable, match=r"within 0\.2 s"):
         HttpCourier(HERE, silence_s=1, whole_s=0.2).fetch(f"http://127.0.0.1:{port}/", bytes_max=5000)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 15  # the whole of it would take 20 s
 
 
 def test_sizes_and_headers_are_checked(courier, web):

@@ -100,7 +100,7 @@ def named(bodies):
     return {f"k{n}": body for n, body in enumerate(bodies)}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     first=st.lists(bodies, max_size=12).map(named),
     second=st.lists(st.none() | bodies, max_size=12).map(named),
@@ -135,7 +135,7 @@ def test_find_and_count_equal_a_plain_filter(shared, first, second, scans):
         assert found == expected
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     events=st.lists(st.tuples(words, words, st.integers(-2, 3)), max_size=12),
     where=st.lists(st.builds(Where, st.sampled_from(["node_id", "channel"]), st.just("=="), words), max_size=2),

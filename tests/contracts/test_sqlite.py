@@ -68,7 +68,7 @@ class TestGroupCommit:
 
         def work(tx):
             inside.set()
-            go.wait(10)
+            go.wait(60)
 
         def keep_busy():
             with suppress(Unavailable):
@@ -76,7 +76,7 @@ class TestGroupCommit:
 
         thread = threading.Thread(target=keep_busy)
         thread.start()
-        inside.wait(10)
+        inside.wait(60)
         return lambda: (go.set(), thread.join())
 
     def together(self, store, *works):
@@ -91,9 +91,10 @@ class TestGroupCommit:
                 outcomes[place] = error
 
         threads = [threading.Thread(target=run, args=item) for item in enumerate(works)]
-        for thread in threads:
+        for place, thread in enumerate(threads):
             thread.start()
-            time.sleep(0.02)
+            while len(store._writer._waiting) <= place:
+                time.sleep(0.001)
         release()
         for thread in threads:
             thread.join()

@@ -729,7 +729,7 @@ class TestLog:
         for n in range(20):
             append((other, store)[n % 2], f"fast{n}")
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
         assert sorted(seen) == sorted(["slow", *(f"fast{n}" for n in range(20))])
         assert seen == [e.key for e in store.read("node", 0, 100)]
 

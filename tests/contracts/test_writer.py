@@ -77,11 +77,11 @@ def test_a_fiber_may_write_again_and_again(store):
 
 
 def test_the_loop_goes_on_while_a_thread_writes_for_long(store):
-    began = threading.Event()
+    began, go_on = threading.Event(), threading.Event()
 
     def slow(tx):
         began.set()
-        time.sleep(0.3)
+        go_on.wait(60)
         tx.create("counter", "slow", {})
 
     async def story():
@@ -89,33 +89,41 @@ def test_the_loop_goes_on_while_a_thread_writes_for_long(store):
         thread.start()
         await asyncio.to_thread(began.wait)
         waiting = aside(lambda: create(store, "late"))
-        turns = 0
-        while not waiting.done():
+        for _ in range(10):
             await asyncio.sleep(0.01)
-            turns += 1
+        assert not waiting.done() and not go_on.is_set()
+        go_on.set()
+        await waiting
         thread.join()
-        return turns
 
-    assert asyncio.run(story()) > 5
+    asyncio.run(story())
     assert store.count("counter", ()) == 2
 
 
 def test_the_loop_goes_on_while_a_commit_is_slow_and_gathers_the_next_batch(store):
     sizes = commits_of(store)
     seal = store._writer._seal
-    store._writer._seal = lambda batch: time.sleep(0.2) or seal(batch)
+    sealing, go_on = threading.Event(), threading.Event()
+
+    def slowly(batch):
+        sealing.set()
+        return go_on.wait(60) and seal(batch)
+
+    store._writer._seal = slowly
 
     async def story():
-        first, later, turns = aside(lambda: create(store, "first")), [], 0
-        while not first.done():
+        first, later = aside(lambda: create(store, "first")), []
+        while not sealing.is_set():
             await asyncio.sleep(0.01)
-            turns += 1
-            if turns in (3, 5):
-                later.append(aside(lambda k=f"k{turns}": create(store, k)))
-        return turns, await asyncio.gather(*later)
+        for turn in range(10):
+            await asyncio.sleep(0.01)
+            if turn in (3, 5):
+                later.append(aside(lambda k=f"k{turn}": create(store, k)))
+        assert not first.done() and not go_on.is_set()
+        go_on.set()
+        return await asyncio.gather(*later)
 
-    turns, made = asyncio.run(story())
-    assert turns > 5 and made == ["k3", "k5"] and sizes == [1, 2]
+    assert asyncio.run(story()) == ["k3", "k5"] and sizes == [1, 2]
 
 
 def test_a_commit_that_fails_is_told_to_its_batch_and_the_next_one_works(store):
@@ -191,7 +199,7 @@ def test_what_a_closed_loop_left_behind_stops_nobody(store):
     assert create(store, "thread") == "thread"
 
     async def story():
-        return await asyncio.wait_for(asyncio.gather(*(aside(lambda n=n: create(store, n)) for n in "ab")), 5)
+        return await asyncio.wait_for(asyncio.gather(*(aside(lambda n=n: create(store, n)) for n in "ab")), 60)
 
     store._writer._expected = 8
     assert asyncio.run(story()) == ["a", "b"]

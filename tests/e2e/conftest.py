@@ -22,7 +22,7 @@ from tests.build import firestore
 from .player import Player
 
 ROOT = Path(__file__).parents[2]
-START_S = 20
+START_S = 60
 SECRET_KEY = secrets.token_hex(32)
 
 
@@ -78,7 +78,7 @@ class Hub:
         assert self.process is not None
         began = time.monotonic()
         self.process.send_signal(number)
-        rest, _ = self.process.communicate(timeout=30)
+        rest, _ = self.process.communicate(timeout=60)
         self.said += rest
         return time.monotonic() - began
 
@@ -155,7 +155,7 @@ def lab(server: Hub, admin: Player) -> Player:
     """KernelCI's client of an ordinary, verified user."""
     admin.user_add("lab", "lab@example.org", "secret of the lab")
     admin.user_update("lab", is_verified=True)
-    return Player(server.url, server.token_of("lab"))
+    return Player(server.url, Player(server.url).login("lab", "secret of the lab"))
 
 
 class Deploy:
@@ -208,7 +208,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + START_S
     while time.monotonic() < end and process.poll() is None:
         try:
-            requests.get(f"http://127.0.0.1:{port}/robots.txt", timeout=5)
+            requests.get(f"http://127.0.0.1:{port}/robots.txt", timeout=60)
             return
         except requests.ConnectionError:
             time.sleep(0.05)

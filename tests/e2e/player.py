@@ -339,7 +339,7 @@ def soon(**more: float) -> str:
     return str(datetime.now(UTC) + timedelta(**more))
 
 
-def until(what: Callable[[], Any], seconds: float = 15) -> Any:
+def until(what: Callable[[], Any], seconds: float = 60) -> Any:
     """What `what` gives once it is true."""
     end = time.monotonic() + seconds
     while not (value := what()):

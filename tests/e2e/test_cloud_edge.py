@@ -82,7 +82,7 @@ def asgi(wiring: Wiring) -> Iterator[str]:
 def push(url: str, token: str, content: Any, **headers: str) -> requests.Response:
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     named = {"Authorization": f"Bearer {token}", **{k.replace("_", "-"): v for k, v in headers.items()}}
-    return requests.post(f"{url}/on_event", data=body, headers=named, timeout=30)
+    return requests.post(f"{url}/on_event", data=body, headers=named, timeout=60)
 
 
 def wrapped(data: bytes, id: str = "1", **attributes: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def test_who_may_not_push_is_refused(url, google, wiring):
     ]
     for token in tokens:
         assert push(url, token, good).status_code == 401
-    assert requests.post(f"{url}/on_event", json=good, timeout=30).status_code == 401
+    assert requests.post(f"{url}/on_event", json=good, timeout=60).status_code == 401
     assert wiring.hub.store.last("ci") == 0
 
 
@@ -147,7 +147,7 @@ def test_the_scheduler_calls_the_jobs(url, google, wiring):
     boss = wiring.hub.accounts.auth.mint(admin(wiring), now())
     for job in ("sweep", "tidy"):
         for token, status in ((google.robot(now(), SCHEDULER), 200), (boss, 200), (google.robot(now()), 401)):
-            reply = requests.post(f"{url}/jobs/{job}", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+            reply = requests.post(f"{url}/jobs/{job}", headers={"Authorization": f"Bearer {token}"}, timeout=60)
             assert reply.status_code == status
 
 
@@ -188,20 +188,20 @@ def stand(web: Web, **standing: Any) -> None:
 
 def test_a_user_of_firebase_works_like_any_other(firebase, asgi, google, wiring):
     headers = {"Authorization": f"Bearer {google.visitor(now(), username='ann', groups=['node:edit:any'])}"}
-    who = requests.get(f"{asgi}/latest/whoami", headers=headers, timeout=30).json()
+    who = requests.get(f"{asgi}/latest/whoami", headers=headers, timeout=60).json()
     assert (who["username"], who["email"], who["is_superuser"]) == ("ann", "ann@example.org", False)
     made = requests.post(f"{asgi}/latest/node", json={"kind": "checkout", "name": "c", "path": ["c"], "data": {
         "kernel_revision": {"tree": "t", "branch": "b", "commit": "c", "url": "https://git.example.org"},
-    }}, headers=headers, timeout=30)  # fmt: skip
+    }}, headers=headers, timeout=60)  # fmt: skip
     assert made.json()["owner"] == "ann"
-    assert requests.get(f"{asgi}/latest/user-groups", headers=headers, timeout=30).status_code == 403
+    assert requests.get(f"{asgi}/latest/user-groups", headers=headers, timeout=60).status_code == 403
     boss = {"Authorization": f"Bearer {google.visitor(now(), superuser=True)}"}
-    assert requests.get(f"{asgi}/latest/user-groups", headers=boss, timeout=30).status_code == 200
+    assert requests.get(f"{asgi}/latest/user-groups", headers=boss, timeout=60).status_code == 200
     forged = {"Authorization": f"Bearer {google.sign({}, key='mallory')}"}
-    assert requests.get(f"{asgi}/latest/whoami", headers=forged, timeout=30).status_code == 401
+    assert requests.get(f"{asgi}/latest/whoami", headers=forged, timeout=60).status_code == 401
 
 
 def test_a_user_of_firebase_who_was_disabled_is_out(firebase, asgi, google):
     stand(firebase, disabled=True)
     headers = {"Authorization": f"Bearer {google.visitor(now())}"}
-    assert requests.get(f"{asgi}/latest/whoami", headers=headers, timeout=30).status_code == 401
+    assert requests.get(f"{asgi}/latest/whoami", headers=headers, timeout=60).status_code == 401

@@ -33,7 +33,7 @@ def token(deploy, tmp_path) -> str:
 
 def ask(url: str, method: str, path: str, token: str = "", **more: Any) -> requests.Response:
     return requests.request(
-        method, url + path, headers=bearer(token) if token else {}, timeout=30, allow_redirects=False, **more
+        method, url + path, headers=bearer(token) if token else {}, timeout=60, allow_redirects=False, **more
     )
 
 
@@ -58,7 +58,7 @@ def test_a_story_across_functions(deploy, token):
     began = time.monotonic()
     idle = ask(pubsub, "GET", f"/latest/listen/{subscription}", token)
     assert "BEEP" in idle.json()["data"]
-    assert 1.5 < time.monotonic() - began < 4
+    assert 1.5 < time.monotonic() - began < 20
     made = ask(node, "POST", "/latest/node", token, json=CHECKOUT)
     assert made.status_code == 200
     heard = ask(pubsub, "GET", f"/latest/listen/{subscription}", token).json()
@@ -82,7 +82,7 @@ def test_methods_and_limits(deploy):
     assert ask(url, "POST", "/latest/user/login", data=iter([b"x" * 10_000] * 7)).status_code == 413
     reply = ask(url, "GET", "/v1/nodes")
     assert (reply.status_code, reply.text) == (400, "Unsupported API version: v1")
-    assert requests.get(url, headers={"accept": "text/html"}, timeout=30).text.startswith("<!doctype html>")
+    assert requests.get(url, headers={"accept": "text/html"}, timeout=60).text.startswith("<!doctype html>")
 
 
 def test_a_function_without_a_key_says_so_in_its_log_only(deploy, tmp_path):
@@ -105,5 +105,5 @@ def test_one_line_a_request(deploy, tmp_path):
 def test_a_function_ends_a_stream_and_the_client_comes_back(deploy):
     url = deploy("pubsub")
     began = time.monotonic()
-    reply = requests.get(f"{url}/latest/events/stream?after=0", timeout=30)
-    assert reply.text.startswith("retry: 1000\n") and 1.5 < time.monotonic() - began < 8
+    reply = requests.get(f"{url}/latest/events/stream?after=0", timeout=60)
+    assert reply.text.startswith("retry: 1000\n") and 1.5 < time.monotonic() - began < 20

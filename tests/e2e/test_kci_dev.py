@@ -76,7 +76,7 @@ def test_reports_of_kcidb_are_nodes_to_it(kci_dev, lab, server):
     test = {"id": "ti:t1", "origin": "ti", "build_id": "ti:b1", "path": "ltp.fcntl01", "status": "FAIL"}
     document = {"version": {"major": 5, "minor": 3}, "tests": [test]}
     bearer = {"Authorization": f"Bearer {server.token}"}
-    assert requests.post(f"{server.url}/submit", json=document, headers=bearer, timeout=20).status_code == 200
+    assert requests.post(f"{server.url}/submit", json=document, headers=bearer, timeout=60).status_code == 200
     (id,) = ids(kci_dev("--nodes", "--filter", "kcidb=true"))
     assert ids(kci_dev("--nodes", "--filter", "kcidb=true", "--filter", "result=fail", "--filter", "owner=ti")) == [id]
     assert ids(kci_dev("--nodes", "--filter", "kcidb=true", "--filter", "result=pass")) == []

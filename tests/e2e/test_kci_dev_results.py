@@ -41,11 +41,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
         assert done.returncode == 0, done.stderr
         body = {"version": {"major": 5, "minor": 3}, **world(datetime.now(UTC))}
         reply = requests.post(
-            f"{hub.url}/submit", json=body, headers={"Authorization": f"Bearer {done.stdout.strip()}"}, timeout=30
+            f"{hub.url}/submit", json=body, headers={"Authorization": f"Bearer {done.stdout.strip()}"}, timeout=60
         )
         assert reply.status_code == 200, reply.text
-        end = time.monotonic() + 20
-        while requests.get(f"{hub.url}/status?id={reply.json()['id']}", timeout=5).json()["status"] != "processed":
+        end = time.monotonic() + 60
+        while requests.get(f"{hub.url}/status?id={reply.json()['id']}", timeout=60).json()["status"] != "processed":
             assert time.monotonic() < end
             time.sleep(0.05)
         yield hub

@@ -45,7 +45,7 @@ def kci_dev(server, token, tmp_path):
 
 
 def read(server, target):
-    reply = requests.get(f"{server.url}{target}", timeout=10)
+    reply = requests.get(f"{server.url}{target}", timeout=60)
     assert reply.status_code == 200, reply.text
     return reply.json()
 
@@ -69,7 +69,7 @@ def test_a_build_of_kci_dev_is_read_back_with_its_tests(server, token, kci_dev):
     # Beside the running server, from the same file.
     (told,) = map(json.loads, server.admin("kcidb", "query", "-c", checkout, "--children").stdout.splitlines())
     assert [len(told[kind]) for kind in ("checkouts", "builds", "tests")] == [1, 1, 1]
-    lines = requests.get(f"{server.url}/kcidb/export?origin=mylab", timeout=10).text.splitlines()
+    lines = requests.get(f"{server.url}/kcidb/export?origin=mylab", timeout=60).text.splitlines()
     assert [list(json.loads(line))[1] for line in lines] == ["checkouts", "builds", "tests"]
     assert read(server, "/kcidb/count?origin=mylab")["builds"] == 1
 

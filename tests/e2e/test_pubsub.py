@@ -48,7 +48,7 @@ def run(hub, steps):
 
 def post(url, secret):
     node = {"kind": "job", "name": "kunit", "path": ["kunit"]}
-    assert requests.post(f"{url}/latest/node", json=node, headers=bearer(secret), timeout=20).status_code == 200
+    assert requests.post(f"{url}/latest/node", json=node, headers=bearer(secret), timeout=60).status_code == 200
 
 
 def test_the_document_tells_the_truth(hub, far_side):

@@ -24,7 +24,7 @@ __all__ = ["asgi", "google", "wiring"]
 PROJECT = "projects/demo-x"
 EVENTS, INBOX, DEAD = (f"{PROJECT}/topics/{name}" for name in ("tributary-events", "inbox", "dead"))
 ATTEMPTS = 5
-WAIT_S = 15
+WAIT_S = 60
 LAB = Actor("1" * 24, "lab")
 
 

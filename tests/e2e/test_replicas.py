@@ -53,7 +53,7 @@ class Mischief:
                 for replica in chance.sample(mischief.replicas, len(mischief.replicas)):
                     time.sleep(chance.uniform(0, 0.08))
                     try:
-                        reply = requests.post(f"{replica}/on_event", data=body, headers=kept, timeout=30)
+                        reply = requests.post(f"{replica}/on_event", data=body, headers=kept, timeout=60)
                         status = reply.status_code
                         mischief.statuses.append(status)
                     except requests.ConnectionError:
@@ -89,7 +89,7 @@ class Audience:
 
     def pull(self) -> None:
         """Take what is there; what nodes were told as (channel `kcidb`) is another story."""
-        pulled = self.client.pull(subscription=AUDIENCE_OF_ITS_OWN, max_messages=100, timeout=10)
+        pulled = self.client.pull(subscription=AUDIENCE_OF_ITS_OWN, max_messages=100, timeout=60)
         for received in pulled.received_messages:
             if received.message.attributes["channel"] == "node":
                 self.events.append(json.loads(received.message.data))
@@ -173,7 +173,7 @@ class Lab:
             self.turn += 1
             url = f"{self.replicas[self.turn % len(self.replicas)]}/latest/{path}"
             try:
-                reply = requests.request(method, url, json=body, headers=headers, timeout=30)
+                reply = requests.request(method, url, json=body, headers=headers, timeout=60)
             except requests.ConnectionError:
                 self.broken += 1
                 continue
@@ -201,7 +201,7 @@ def test_every_event_is_delivered_whatever_happens(replicas, token, mischief, au
     end = time.monotonic() + WAIT_S
     while True:
         swept = requests.post(
-            f"{replicas[0]}/jobs/sweep", timeout=30,
+            f"{replicas[0]}/jobs/sweep", timeout=60,
             headers=bearer(google.robot(datetime.now(UTC), SCHEDULER)),
         )  # fmt: skip
         assert swept.status_code == 200, swept.text

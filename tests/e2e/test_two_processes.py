@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -45,27 +46,27 @@ def test_a_poll_hears_at_once_what_the_other_process_told(pair):
     time.sleep(0.5)
     sent = time.monotonic()
     two.send("abc", {"n": 1})
-    ear.join(10)
+    ear.join(60)
     ((event, at),) = heard
-    assert event["data"] == {"n": 1} and at - sent < 2
+    assert event["data"] == {"n": 1} and at - sent < 20  # an idle poll would end after 45 s only
 
 
 def test_a_durable_subscriber_may_change_its_process_at_every_poll(pair):
     players = [Player(hub.url, hub.token) for hub in pair]
     url = f"{pair[0].url}/latest/subscribe/abc?subscriber_id=s"
-    subscription = requests.post(url, headers={"Authorization": f"Bearer {pair[0].token}"}, timeout=10).json()["id"]
+    subscription = requests.post(url, headers={"Authorization": f"Bearer {pair[0].token}"}, timeout=60).json()["id"]
     for n in range(20):
         players[n % 2].send("abc", {"n": n})
     heard: list[int] = []
-    for turn in range(60):
+    for turn in itertools.count():
         n = players[turn % 2].receive(subscription)["data"]["n"]
-        # At least once: a repeat is known by its id, and nothing is ever skipped or out of order.
-        assert not heard or n in (heard[-1], heard[-1] + 1)
-        if not heard or n != heard[-1]:
+        # At least once: a repeat is known by its id, and nothing is ever skipped or out of order. How often one comes
+        # depends on the machine: a process learns what the other one delivered a moment after that was stored.
+        assert n in (heard[-1:] or [0]) + [len(heard)]
+        if n == len(heard):
             heard.append(n)
         if n == 19:
             break
-        time.sleep(0.02)
     assert heard == list(range(20))
 
 
@@ -82,7 +83,7 @@ def test_many_writers_of_both_lose_nothing(pair):
     for thread in threads:
         thread.join()
     assert players[0].count() == players[1].count() == 150
-    events = requests.get(f"{pair[0].url}/latest/events?limit=1000", timeout=10).json()
+    events = requests.get(f"{pair[0].url}/latest/events?limit=1000", timeout=60).json()
     assert len({e["id"] for e in events}) == 150
     assert [e["sequence_id"] for e in events] == sorted(e["sequence_id"] for e in events)
     assert not any(status >= 500 for p in players for status in p.statuses)

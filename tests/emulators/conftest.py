@@ -15,7 +15,7 @@ from tests.emulators import pubsub
 PROJECT = "projects/demo-x"
 TOPIC, SUB = f"{PROJECT}/topics/news", f"{PROJECT}/subscriptions/reader"
 DEAD = f"{PROJECT}/topics/dead"
-WAIT_S = 10
+WAIT_S = 60
 
 
 class Desk:

@@ -109,7 +109,7 @@ def stuck(nodes: dict[str, dict]) -> list[dict]:
 
 def settled(hub: Hub) -> None:
     """Wait for the pump, which works behind the answers."""
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while stuck({n["id"]: n for n in requests.get(f"{hub.url}/latest/nodes/fast?limit=5000", timeout=20).json()}):
         assert time.monotonic() < end, "nothing closes what may close"
         time.sleep(0.02)
@@ -131,7 +131,7 @@ def run(victim: Hub, name: str, number: int, trees: int = 4) -> bool:
         died = False
     except (requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError, AssertionError):
         if victim.process.poll() is None:
-            victim.process.wait(5)
+            victim.process.wait(60)
         died = True
     if not died:
         victim.stop()

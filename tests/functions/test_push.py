@@ -207,7 +207,7 @@ _PARTS = {
 }
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(
     st.binary(max_size=50) | _JSON | st.fixed_dictionaries(_PARTS),
     st.dictionaries(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import copy
 import os
 import re
 import shutil
@@ -17,9 +17,9 @@ import pytest
 from infra import rules, scheduler
 from tests.emulators.scheduler import Scheduler
 from tests.infra.rules_service import RulesService
+from tests.infra.stub_gcloud import Gcloud
 
 ROOT = Path(__file__).parents[2]
-STUB = Path(__file__).with_name("stub_gcloud.py")
 TIMEOUT_S = 100
 DENIED = "PERMISSION_DENIED: the caller does not have permission"
 
@@ -46,34 +46,27 @@ class Done:
 class Cloud:
     """What a deployment finds, and how to deploy."""
 
-    def __init__(self, folder: Path, scheduler: Scheduler, rules: RulesService) -> None:
-        self.folder, self.scheduler, self.rules = folder, scheduler, rules
-        (folder / "bin").mkdir()
-        launcher = folder / "bin" / "gcloud"
-        launcher.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E {STUB} "$@"\n')
-        launcher.chmod(0o755)
+    def __init__(self, folder: Path, gcloud: Gcloud, scheduler: Scheduler, rules: RulesService) -> None:
+        self.folder, self.gcloud, self.scheduler, self.rules = folder, gcloud, scheduler, rules
+        gcloud.install(folder)
 
     @property
     def state(self) -> dict:
-        return json.loads((self.folder / "state.json").read_text())
+        """A copy of what gcloud holds; nothing of it changes until it is set."""
+        return copy.deepcopy(self.gcloud.kinds)
 
     @state.setter
     def state(self, state: dict) -> None:
-        (self.folder / "state.json").write_text(json.dumps(state))
+        self.gcloud.kinds = copy.deepcopy(state)
 
     def fail(self, words: str | None, *, times: int = 10**6, text: str = DENIED) -> None:
         """Let calls fail, so often and with this text, whose arguments hold these words; None lets none."""
-        path = self.folder / "fail"
-        path.unlink(missing_ok=True)
-        if words is not None:
-            path.write_text(json.dumps([words, times, text]))
+        self.gcloud.fail(words or "", times if words is not None else 0, text)
 
     def deploy(self, **parameters: str) -> Done:
-        calls = self.folder / "calls.jsonl"
-        calls.write_text("")
+        self.gcloud.calls.clear()
         environ = {
-            "PATH": f"{self.folder / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin",
-            "STUB_GCLOUD": str(self.folder),
+            "PATH": f"{self.folder}{os.pathsep}/usr/bin{os.pathsep}/bin",
             "DEPLOY_PAUSE_S": "0",
             scheduler.EMULATOR: self.scheduler.address,
             rules.EMULATOR: self.rules.url,
@@ -85,8 +78,7 @@ class Cloud:
             [sys.executable, "-m", "infra", "deploy"],
             cwd=ROOT, env=environ, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
         )  # fmt: skip
-        found = [json.loads(line) for line in calls.read_text().splitlines()]
-        return Done(done.returncode, done.stdout, done.stderr, found)
+        return Done(done.returncode, done.stdout, done.stderr, list(self.gcloud.calls))
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +109,11 @@ def bare(whole: Cloud, tmp_path: Path) -> Iterator[Cloud]:
 
 
 def _cloud(folder: Path) -> Iterator[Cloud]:
-    jobs, service = Scheduler(), RulesService()
+    gcloud, jobs, service = Gcloud(), Scheduler(), RulesService()
     try:
-        yield Cloud(folder, jobs, service)
+        yield Cloud(folder, gcloud, jobs, service)
     finally:
+        gcloud.stop()
         service.stop()
         jobs.stop()
         shutil.rmtree(folder, ignore_errors=True)

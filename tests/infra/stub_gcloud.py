@@ -1,46 +1,116 @@
-#!/usr/bin/env python3
 """A stand-in for gcloud: it keeps what it was told to make, shows it in the shapes of Google's APIs, and records calls.
 
-$STUB_GCLOUD names its folder: `calls.jsonl` has the arguments of each call, `state.json` the resources, and a file
-`fail`, where there is one, says which calls fail, how often and with which text. Commands and flags it does not know
-are refused, as by the real one; the flags are those that gcloud 528 has.
+`Gcloud` is the service. The program that it writes into a folder is a few lines of bash: they hand the arguments over
+by a socket and say what is answered, for a deployment makes hundreds of calls, and to start an interpreter for each
+takes most of its time. Commands and flags the stand-in does not know are refused, as by the real one; the flags are
+those that gcloud 528 has.
 """
 
-import json
-import os
-import sys
-from pathlib import Path
+from __future__ import annotations
 
-FOLDER = Path(os.environ["STUB_GCLOUD"])
-PROJECT = os.environ.get("CLOUDSDK_CORE_PROJECT", "")
+import json
+import shutil
+import socketserver
+import threading
+
+PROJECT = "demo"
 NUMBER = "123456789012"
 COMPUTE = f"https://www.googleapis.com/compute/v1/projects/{PROJECT}"
 DATABASE = f"projects/{PROJECT}/databases/(default)"
+FED = ("secrets versions add", "compute url-maps import")
+"""The commands that read their input."""
+PROGRAM = """#!{bash}
+exec 3<>/dev/tcp/127.0.0.1/{port}
+{{
+  printf '%s\\0' "${{CLOUDSDK_CORE_PROJECT-}}" "$#" "$@"
+  case "$*" in {fed}) cat ;; esac
+  printf '\\0'
+}} >&3
+read -r status <&3
+if [ "$status" = 0 ]; then exec cat <&3; fi
+cat <&3 >&2
+exit "$status"
+"""
 
 
-def main(argv):
-    with (FOLDER / "calls.jsonl").open("a") as log:
-        log.write(json.dumps(argv) + "\n")
-    fail(FOLDER / "fail", " ".join(argv))
-    words, flags = split(argv)
-    name = next((n for n in sorted(COMMANDS, key=len, reverse=True) if f"{' '.join(words)} ".startswith(f"{n} ")), None)
-    if name is None:
-        refuse(2, f"Invalid choice: {' '.join(words)}")
-    run, known = COMMANDS[name]
-    if unknown := set(flags) - {*known.split(), "format"}:
-        refuse(2, f"unrecognized arguments: {', '.join(unknown)}")
-    state = State(FOLDER / "state.json")
-    shown = run(state, words[len(name.split()) :], flags)
-    state.keep()
-    if flags.get("format") == "json":
-        print(json.dumps(shown))
+class Refused(Exception):
+    """The exit status, and what is said on stderr."""
 
 
-def fail(path, text):
-    words, times, message = json.loads(path.read_text()) if path.exists() else ("", 0, "")
-    if times and words in text:
-        path.write_text(json.dumps([words, times - 1, message]))
-        refuse(1, message)
+class Gcloud:
+    """The service: `calls` has the arguments of each call, `kinds` the resources, `key` the last secret it was fed."""
+
+    def __init__(self):
+        self.calls, self.kinds, self.key, self._failing = [], {}, "", ("", 0, "")
+        self._lock = threading.Lock()
+        service = self
+
+        class Line(socketserver.StreamRequestHandler):
+            def handle(self):
+                project, count = self.field(), int(self.field())
+                status, text = service.run(project, [self.field() for _ in range(count)], self.field())
+                self.wfile.write(f"{status}\n{text}".encode())
+
+            def field(self):
+                found = bytearray()
+                while (byte := self.rfile.read(1)) != b"\0":
+                    assert byte, "the call broke off"
+                    found += byte
+                return found.decode()
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Line)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def install(self, folder):
+        """Write the program into a folder."""
+        fed = "|".join(f"'{words} '*" for words in FED)
+        program = folder / "gcloud"
+        program.write_text(PROGRAM.format(bash=shutil.which("bash"), port=self._server.server_address[1], fed=fed))
+        program.chmod(0o755)
+
+    def fail(self, words, times, text):
+        """Let calls fail, so often and with this text, whose arguments hold these words."""
+        self._failing = (words, times, text)
+
+    def of(self, kind):
+        return self.kinds.setdefault(kind, {})
+
+    def run(self, project, argv, fed):
+        """One call: its exit status, and what it says on stdout, or on stderr when it fails."""
+        with self._lock:
+            try:
+                return 0, self._run(project, argv, fed)
+            except Refused as refusal:
+                status, text = refusal.args
+                return status, f"ERROR: (gcloud) {text}\n"
+
+    def _run(self, project, argv, fed):
+        self.calls.append(argv)
+        words, times, message = self._failing
+        if times and words in " ".join(argv):
+            self._failing = (words, times - 1, message)
+            refuse(1, message)
+        if project != PROJECT:
+            refuse(1, f"The required property [project] is not {PROJECT}: {project!r}")
+        words, flags = split(argv)
+        name = next((n for n in sorted(COMMANDS, key=len, reverse=True) if f"{' '.join(words)} ".startswith(f"{n} ")),
+                    None)  # fmt: skip
+        if name is None:
+            refuse(2, f"Invalid choice: {' '.join(words)}")
+        run, known = COMMANDS[name]
+        if unknown := set(flags) - {*known.split(), "format"}:
+            refuse(2, f"unrecognized arguments: {', '.join(unknown)}")
+        words = words[len(name.split()) :]
+        shown = run(self, words, flags, fed) if name in FED else run(self, words, flags)
+        if flags.get("format") == "json":
+            return json.dumps(shown) + "\n"
+        return f"{shown}\n" if isinstance(shown, str) else ""
 
 
 def split(argv):
@@ -54,20 +124,7 @@ def split(argv):
 
 
 def refuse(status, text):
-    print(f"ERROR: (gcloud) {text}", file=sys.stderr)
-    sys.exit(status)
-
-
-class State:
-    def __init__(self, path):
-        self.path = path
-        self.kinds = json.loads(path.read_text()) if path.exists() else {}
-
-    def of(self, kind):
-        return self.kinds.setdefault(kind, {})
-
-    def keep(self):
-        self.path.write_text(json.dumps(self.kinds))
+    raise Refused(status, text)
 
 
 def listed(kind):
@@ -134,10 +191,11 @@ def account(words, flags):
     return email, {"name": name, "email": email, "displayName": flags["display-name"]}
 
 
-def version(words, flags):
-    key = sys.stdin.read()
-    (FOLDER / "key").write_text(key)
-    return f"{words[0]}/1", {"name": f"projects/{NUMBER}/secrets/{words[0]}/versions/1", "state": "ENABLED"}
+def add_version(state, words, flags, fed):
+    state.key, key = fed, f"{words[0]}/1"
+    if key in state.of("versions"):
+        refuse(1, f"ALREADY_EXISTS: {key}")
+    state.of("versions")[key] = {"name": f"projects/{NUMBER}/secrets/{words[0]}/versions/1", "state": "ENABLED"}
 
 
 def database(words, flags):
@@ -268,8 +326,8 @@ def add_backend(state, words, flags):
     state.of("backends")[words[0]].setdefault("backends", []).append({"group": f"{COMPUTE}/{group}"})
 
 
-def url_map(state, words, flags):
-    state.of("url-maps")[words[0]] = {"kind": "compute#urlMap", **json.loads(sys.stdin.read())}
+def url_map(state, words, flags, fed):
+    state.of("url-maps")[words[0]] = {"kind": "compute#urlMap", **json.loads(fed)}
 
 
 _SUBSCRIPTION = (
@@ -285,7 +343,7 @@ _proxy = compute("proxies", urlMap=lambda f: f"{COMPUTE}/global/urlMaps/{f['url-
                  sslCertificates=lambda f: [f"{COMPUTE}/global/sslCertificates/{f['ssl-certificates']}"])  # fmt: skip
 
 COMMANDS = {
-    "auth print-access-token": (lambda *_: print("ya29.stub-token"), ""),
+    "auth print-access-token": (lambda *_: "ya29.stub-token", ""),
     "services list": listed("services"),
     "services enable": made("services", lambda w, f: (w[0], {"config": {"name": w[0]}, "state": "ENABLED"}), ""),
     "beta services identity create": (lambda *_: None, "service"),
@@ -301,7 +359,7 @@ COMMANDS = {
     "secrets create": made("secrets", lambda w, f: (w[0], {"name": f"projects/{NUMBER}/secrets/{w[0]}"}),
                            "replication-policy locations"),
     "secrets versions list": listed("versions"),
-    "secrets versions add": made("versions", version, "data-file"),
+    "secrets versions add": (add_version, "data-file"),
     "secrets get-iam-policy": get_policy("secrets"),
     "secrets add-iam-policy-binding": add_binding("secrets"),
     "firestore databases list": listed("databases"),
@@ -367,5 +425,3 @@ COMMANDS = {
                               target=lambda f: f"{COMPUTE}/global/targetHttpsProxies/{f['target-https-proxy']}"),
         "global address target-https-proxy ports load-balancing-scheme"),
 }  # fmt: skip
-
-main(sys.argv[1:])

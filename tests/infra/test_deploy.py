@@ -189,10 +189,10 @@ def test_waiting_has_an_end(deployed):
 
 
 def test_the_key_is_made_once_and_never_shown(deployed):
-    key = (deployed.folder / "key").read_text()
+    key = deployed.gcloud.key
     assert re.fullmatch("[0-9a-f]{64}", key)
     again = deployed.deploy(**EMAIL)
-    assert (deployed.folder / "key").read_text() == key
+    assert deployed.gcloud.key == key
     for done in (deployed.first, again):
         assert key not in done.text + done.errors + json.dumps(done.calls)
         assert "ya29.stub-token" not in done.text + done.errors + json.dumps(done.calls)

@@ -11,7 +11,7 @@ from lib.domain.report.canonical import canonical
 from lib.domain.report.report import KINDS, absorb, is_lifted, lift
 from tests.build.collision import FIELDS, apart, reread, same
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 kinds = pytest.mark.parametrize("kind", KINDS)
 AT = "2026-01-03T00:00:00.000000Z"
 

@@ -29,7 +29,7 @@ from tests.properties.intakes import (
 )
 from tests.properties.turns import interleave
 
-quick = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=25, suppress_health_check=list(HealthCheck))
 deep = settings(quick, max_examples=400)
 
 

@@ -85,9 +85,7 @@ QUERIES = st.builds(
     Query, st.lists(FILTERS, max_size=4).map(tuple), st.none() | st.integers(1, 5), st.sampled_from([0, 0, 1, 3, 20])
 )
 SOME_NODES = st.lists(nodes(), max_size=12, unique_by=lambda n: n.id)
-SLOW = settings(
-    deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+SLOW = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def filled(some):

@@ -20,7 +20,7 @@ from tests import build
 from tests.build.collision import copies
 from tests.build.ready import FAMILY, LONG_AGO, Shelf
 
-quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 LASTING = [p for p in BUILT_IN.values() if is_lasting(p, BUILT_IN)]
 OPTIONAL = {kind: [f for f in FAMILY[kind] if f not in ("id", "origin", "version") and not f.endswith("_id")
                    and f != "issue_version"] for kind in KINDS}  # fmt: skip

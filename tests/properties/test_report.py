@@ -15,7 +15,7 @@ from tests.build import collision
 from tests.build.collision import Copy, apart, copies, join, merged, model, reread, same
 
 AT = "2026-01-03T00:00:00.000000Z"
-quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 kinds = pytest.mark.parametrize("kind", KINDS)
 
 

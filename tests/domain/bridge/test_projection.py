@@ -403,7 +403,7 @@ ODD = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.sampled_from(["checkout", "kbuild", "job", "test", "process"]), ODD, ODD, ODD)
 def test_whatever_nodes_hold_what_they_tell_is_valid(kind, what, above, checkout):
     root = replace(CHECKOUT, **{k: v for k, v in checkout.items() if k != "name"})
@@ -435,7 +435,7 @@ def test_urls(url, is_one):
     assert (value.url(url) == url) is is_one
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.from_regex(r"https?://[a-z0-9\[\]:@%./?#\-~ é]{0,12}", fullmatch=True))
 def test_what_is_a_url_here_is_one_for_kcidb(url):
     if value.url(url) is not None:

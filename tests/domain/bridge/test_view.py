@@ -124,7 +124,7 @@ def test_what_is_not_known_is_left_out():
     assert late["timeout"] == late["created"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
 def test_there_and_back_is_the_same(kind, data):

@@ -9,7 +9,7 @@ from google.cloud.firestore_v1.types import firestore
 
 from .test_query import F
 
-WAIT_S = 10
+WAIT_S = 60
 
 
 class Heard:
