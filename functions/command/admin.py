@@ -57,7 +57,7 @@ def _revoke_token(parser: Parser) -> None:
 
 
 _DEAD = "functions.command.dead_letter:"
-_TOKEN = "functions.command.token:"
+_TOKEN = "functions.command.tokens:"
 
 COMMANDS = (
     Command(
@@ -81,7 +81,7 @@ COMMANDS = (
     Command("dead-letters", "look at, send again or drop messages that a subscriber did not take", parts=(
         Command("list", "show messages that a subscriber did not take, oldest first", f"{_DEAD}show", _look),
         Command("replay", "publish such messages again, as they were", f"{_DEAD}replay", _settle),
-        Command("drop", "forget such messages for good", f"{_DEAD}drop", _settle),
+        Command("drop", "delete such messages", f"{_DEAD}drop", _settle),
     )),
     Command(
         "openapi", "write schemas/openapi.json, docs/routes.md and docs/kcidb-schema.md from their tables",

@@ -53,6 +53,8 @@ def test_wrong_words_are_status_2(tmp_path, words):
 TESTS = ("submit-tests", "--origin", "a", "--build", "a:b", "--path", "p")
 LOOKING = (
     ("admin", "token", "admin"), ("admin", "verify-token", "admin"), ("admin", "reset-token", "admin"),
+    ("admin", "tokens", "create", "admin", "--name", "n"), ("admin", "tokens", "list"),
+    ("admin", "tokens", "revoke", "0" * 16),
     ("kcidb", "submit"), ("kcidb", *TESTS), ("kcidb", "query", "-b", "a:b"), ("kcidb", "export"), ("kcidb", "count"),
     ("kcidb", "token", "--origin", "a"), ("kcidb", "revoke", "a"), ("kcidb", "rebuild"),
     ("kcidb", "rebuild", "--verify"), ("admin", "kcidb", "count"),
@@ -63,7 +65,8 @@ APART = {"serve", "completion", "admin create-admin", "admin openapi", "kcidb va
 
 def test_every_command_that_looks_into_a_store_is_tested():
     words = {words for words, _ in parser.leaves() if "dead-letters" not in words}
-    assert words - APART == {" ".join(row[:2]) for row in LOOKING} - {"admin kcidb"}
+    tested = {" ".join(row[: 3 if row[1] == "tokens" else 2]) for row in LOOKING}
+    assert words - APART == tested - {"admin kcidb"}
 
 
 @pytest.mark.parametrize("words", LOOKING, ids=" ".join)

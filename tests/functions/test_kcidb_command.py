@@ -123,20 +123,6 @@ def test_tests_are_submitted_from_options_and_reports(run, tmp_path, store):
     assert run("submit-tests", *common, "--path", "a b").returncode == 1
 
 
-def test_a_command_answers_at_once(run, store):
-    run("count")
-    quickest = min(_seconds(lambda: run("count")) for _ in range(5))
-    assert quickest < 0.6  # 0.2 s where nobody else wants the processor
-
-
-def _seconds(work):
-    """The processor's time that a child process takes: other processes do not count, however many there are."""
-    began = os.times()
-    work()
-    ended = os.times()
-    return ended.children_user + ended.children_system - began.children_user - began.children_system
-
-
 def test_only_what_a_command_needs_is_imported():
     heavy = (
         "{'uvicorn', 'flask', 'starlette', 'google.cloud.firestore', 'functions.edge.routes', 'lib.dialects.kernelci'}"

@@ -16,7 +16,7 @@ from functions.edge.table import ClaimedTwice, Found, Table
 from lib.dialects.wire import Dialect, Route
 from tests import build
 
-from .conftest import TOY, bearer, echo, refuse, table_of
+from .conftest import TOY, echo, refuse, table_of
 
 HEX = PATTERNS["hex24"].example
 CI = table_of(
@@ -90,7 +90,7 @@ def test_a_slash_too_many_redirects_where_a_pattern_fits(ci):
 
 def test_a_dialect_that_serves_both_serves_a_slash_behind_a_pattern():
     routes = (Route("GET", "/a/{id:int}", echo, "a"), Route("GET", "/b/{rest:path}", echo, "a"))
-    table = Table(bind((Mount(Dialect("same", routes, bearer, refuse, slash="same"), ("",)),)))
+    table = Table(bind((Mount(Dialect("same", routes, refuse, slash="same"), ("",)),)))
     assert [bound.path for bound in table.bounds] == ["/a/{id:int}", "/a/{id:int}/", "/b/{rest:path}"]
     assert isinstance(table.match("GET", "/a/7/"), Found)
     assert not isinstance(table.match("GET", "/a/x/"), Found)
