@@ -40,18 +40,29 @@ class Hardware:
     compatibles: dict[str, None] = field(default_factory=dict)
     counts: CheckoutCounts = field(default_factory=CheckoutCounts)
 
+    @property
+    def compatible_names(self) -> list[str] | None:
+        """What it is compatible with, by name; None for nothing."""
+        return sorted(self.compatibles) or None
+
 
 @dataclass(slots=True)
 class TreeOnHardware:
-    """A tree that ran on some hardware: its newest checkout there, and the commit that is shown, if any."""
+    """A tree that ran on some hardware: its place in the list of trees, in digits, its newest checkout there, and the
+    commit that is shown, if any."""
 
+    index: str
     head: Fields
     commit: str | None
     counts: CheckoutCounts = field(default_factory=CheckoutCounts)
 
+    @property
+    def is_selected(self) -> bool:
+        return self.commit is not None
+
 
 @dataclass(slots=True)
-class HardwareResults:
+class HardwareRuns:
     """What ran on one piece of hardware: its trees, the rows of their shown commits, and what it is compatible with."""
 
     trees: list[TreeOnHardware]
@@ -69,7 +80,7 @@ def tests_on(board: DashboardReader, name: str, window: Window) -> list[TestRow]
     return [row for row in rows if row.checkout and (row.platform == name or name in row.compatibles)]
 
 
-def bench(tests: Sequence[TestRow], selected: Mapping[str, str]) -> HardwareResults:
+def bench(tests: Sequence[TestRow], selected: Mapping[str, str]) -> HardwareRuns:
     """What is shown of tests on one piece of hardware. `selected` names commits (or HEAD) by a tree's place in the list
     of trees, in digits; empty, it means the newest of every tree."""
     newest = heads(row.checkout for row in tests)
@@ -77,7 +88,7 @@ def bench(tests: Sequence[TestRow], selected: Mapping[str, str]) -> HardwareResu
     for place, key in enumerate(sorted(newest)):
         head = newest[key]
         commit = selected.get(str(place)) if selected else HEAD
-        shown[key] = TreeOnHardware(head, head.get("git_commit_hash", "") if commit == HEAD else commit)
+        shown[key] = TreeOnHardware(str(place), head, head.get("git_commit_hash", "") if commit == HEAD else commit)
     kept = []
     for row in tests:
         tree = shown[tree_of(row.checkout)]
@@ -89,7 +100,7 @@ def bench(tests: Sequence[TestRow], selected: Mapping[str, str]) -> HardwareResu
     for row in kept:
         _count_test(shown[tree_of(row.checkout)].counts, row)
     compatibles = sorted({name for row in tests for name in row.compatibles})
-    return HardwareResults(list(shown.values()), rows, compatibles)
+    return HardwareRuns(list(shown.values()), rows, compatibles)
 
 
 def list_hardware(board: DashboardReader, window: Window, commits: frozenset[str] = frozenset()) -> list[Hardware]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 from lib.clock import stamp
 from lib.domain.dashboard.reader import DashboardReader, same
@@ -34,13 +35,32 @@ class Sighting:
     checkout: Fields
 
 
+class VersionTree(NamedTuple):
+    """A branch that a version of an issue was seen in."""
+
+    tree_name: str | None
+    git_repository_branch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssueVersion:
+    """A version of an issue, the trees (name, branch) it was seen in, and what those say of where it has got to."""
+
+    id: str
+    version: int
+    trees: list[VersionTree]
+    tags: list[str]
+
+
 @dataclass(slots=True)
 class Occurrences:
-    """Where an issue was seen: first, last, and in which trees (name, branch) by version."""
+    """Where an issue was seen: first, last, and in which trees (name, branch) by version. `versions` are those that
+    were asked for or seen."""
 
     first: Sighting | None
     last: Sighting | None
     trees: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
+    versions: dict[str, IssueVersion] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +128,7 @@ def _when(sighting: Sighting) -> tuple[str, str, str]:
     return sighting.heard_at, sighting.checkout.get("start_time", ""), sighting.checkout["id"]
 
 
-def spread(board: DashboardReader, id: str) -> Occurrences:
+def spread(board: DashboardReader, id: str, versions: Iterable[int] = ()) -> Occurrences:
     """Where an issue was seen; its trees as far as its newest INCIDENTS_MAX incidents tell."""
     found = Occurrences(first_sighting(board, id), first_sighting(board, id, "-first_received"))
     incidents = board.find("incidents", same("issue_id", id), order="-first_received")
@@ -116,6 +136,10 @@ def spread(board: DashboardReader, id: str) -> Occurrences:
     for sighting in _place(board, some):
         get = sighting.checkout.get
         found.trees.setdefault(sighting.version, set()).add((get("tree_name", ""), get("git_repository_branch", "")))
+    for version in sorted({*versions, *found.trees}):
+        trees = found.trees.get(version, set())
+        named = [VersionTree(name or None, branch or None) for name, branch in sorted(trees)]
+        found.versions[str(version)] = IssueVersion(id, version, named, marks_of(trees))
     return found
 
 

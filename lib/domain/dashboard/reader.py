@@ -1,7 +1,7 @@
 """The board: reads for one answer of the dashboard, in as few documents as it takes (kcidb.md 4.5).
 
 Everything it gives are views of reports and rows over them. Verbs by noun are in `tree`, `history`,
-`hardware`, `issue`, `report`, `compare`, which work on what is read through here.
+`hardware`, `issue`, `report`, `compare`, `results`, which work on what is read through here.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from lib.domain.dashboard.history import TreeSelector, commits, trend
 from lib.domain.dashboard.issue import Sighting, first_sighting
@@ -49,6 +50,35 @@ class SeenIssue:
     issue: Fields
     first: Sighting | None
 
+    @property
+    def id(self) -> str:
+        return self.key[0]
+
+    issue_id = id
+
+    @property
+    def version(self) -> int:
+        return self.key[1]
+
+    @property
+    def build_id(self) -> str | None:
+        row = self.row.build if isinstance(self.row, TestRow) else self.row
+        return row.view["id"]
+
+    @property
+    def test_id(self) -> str | None:
+        return self.row.view["id"] if isinstance(self.row, TestRow) else None
+
+    @property
+    def first_seen(self) -> str | None:
+        return self.first.heard_at if self.first is not None else None
+
+    @property
+    def is_new_issue(self) -> bool:
+        """Whether this version was seen first at the commit of the result."""
+        first, commit = self.first, self.row.checkout.get("git_commit_hash")
+        return first is not None and first.version == self.version and first.checkout.get("git_commit_hash") == commit
+
 
 @dataclass(slots=True)
 class CheckoutReport:
@@ -60,6 +90,16 @@ class CheckoutReport:
     tests: StatusTally = field(default_factory=StatusTally)
     trends: dict[str, dict[Course, list[TestRow]]] = field(default_factory=dict)
     issues: dict[str, list[SeenIssue]] = field(default_factory=dict)
+
+    @property
+    def histories(self) -> dict[str, dict[str, Any]]:
+        """The trends, each nested by platform, configuration, architecture and compiler, and path."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, courses in self.trends.items():
+            nested = found[name] = {}
+            for (platform, config, made_by, path), runs in courses.items():
+                nested.setdefault(platform, {}).setdefault(config, {}).setdefault(made_by, {})[path] = runs
+        return found
 
 
 def report(board: DashboardReader, asked: ReportQuery, now: datetime) -> CheckoutReport | None:
@@ -85,7 +125,7 @@ def trends(tests: Sequence[TestRow], asked: ReportQuery) -> dict[str, dict[Cours
     """The tests whose last runs differ, by what became of them (`regression`, `fixed`, `unstable`)."""
     likes = [sql_like(path) for path in asked.paths]
     courses: dict[Course, list[TestRow]] = {}
-    for row in sorted(tests, key=lambda row: (row.started, row.view["id"]), reverse=True):
+    for row in sorted(tests, key=lambda row: (row.started or "", row.view["id"]), reverse=True):
         if likes and not any(is_like(row.path) for is_like in likes):
             continue
         runs = courses.setdefault(_course(row), [])
