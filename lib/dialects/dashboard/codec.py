@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from operator import attrgetter
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -50,36 +49,27 @@ def _listed(values: Any) -> list[Any]:
 
 
 def _object(model: type[Model]) -> Encode:
+    """The encoder of a model. It is compiled to one expression, since a list holds thousands of rows."""
+    inner: dict[str, Encode] = {}
     fields = []
     for name, field in model.model_fields.items():
         path = next((at.path for at in field.metadata if isinstance(at, At)), model.source)
+        value = _expression(path, name)
         annotation: Any = field.annotation
-        inner = _encoder(annotation)
-        fields.append((field.alias or name, _value(_taken(path, name), inner)))
-    return lambda record: {name: read(record) for name, read in fields}
+        if (encoder := _encoder(annotation)) is not _same:
+            inner[f"encode_{name}"] = encoder
+            value = f"encode_{name}({value})"
+        fields.append(f"{field.alias or name!r}: {value}")
+    encode_object: Encode = eval(f"lambda record: {{{', '.join(fields)}}}", inner)  # noqa: S307 (paths of our own)
+    return encode_object
 
 
-def _value(take: Encode, inner: Encode) -> Encode:
-    return take if inner is _same else lambda record: inner(take(record))
-
-
-def _taken(path: str, name: str) -> Encode:
-    """What reads the value at a path."""
+def _expression(path: str, name: str) -> str:
+    """What reads the value at a path of `record`."""
     if path == ".":
-        return _same
-    if not path or path[-1] in "./":
-        path += name
-    attributes, *keys = path.split("/")
-    whole = attrgetter(attributes) if attributes else _same
-    if not keys:
-        return whole
-    if len(keys) == 1:
-        (key,) = keys
-        return lambda record: whole(record).get(key)
-    return lambda record: _deep(whole(record), keys)
-
-
-def _deep(value: Any, keys: list[str]) -> Any:
-    for key in keys:
-        value = (value or {}).get(key)
-    return value
+        return "record"
+    attributes, *keys = (path + name if not path or path[-1] in "./" else path).split("/")
+    value = f"record.{attributes}" if attributes else "record"
+    for key in keys[:-1]:
+        value = f"({value}.get({key!r}) or {{}})"
+    return f"{value}.get({keys[-1]!r})" if keys else value
