@@ -16,7 +16,7 @@ from lib.domain.dashboard.results import hardware_results
 from lib.domain.dashboard.row import TestRow
 from lib.domain.dashboard.tree import list_checkouts
 from lib.domain.hub import Hub
-from lib.domain.report.report import Fields
+from lib.domain.report.object import Checkout
 from lib.errors import Invalid
 from schemas.dashboard import hardware as schema
 from schemas.dashboard import shape
@@ -98,9 +98,9 @@ def _window(asked: schema.HardwareQuery) -> tuple[datetime, datetime]:
     )
 
 
-def _nest(checkouts: Sequence[Fields]) -> list[Wire]:
+def _nest(checkouts: Sequence[Checkout]) -> list[Wire]:
     """Trees, their branches, and the revisions of those, newest first."""
-    trees: dict[str | None, dict[tuple[str | None, str | None], dict[str, Wire]]] = {}
+    trees: dict[str | None, dict[tuple[str | None, str | None], dict[str, Checkout]]] = {}
     for view in checkouts:
         place = view.get("git_repository_url"), view.get("git_repository_branch")
         revisions = trees.setdefault(view.get("tree_name"), {}).setdefault(place, {})

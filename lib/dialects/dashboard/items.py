@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lib.clock import read_instant
 from lib.dialects.dashboard.codec import encode
 from lib.dialects.dashboard.nothing import BUILD, BUILD_ISSUES, TEST, TEST_HISTORY, TEST_ISSUES, nothing
@@ -25,7 +27,7 @@ def show_build(request: Request, hub: Hub) -> Reply:
     row = _build(board, request.params["id"])
     if row is None:
         return nothing(BUILD)
-    return reply_json(encode(schema.BuildDetails, BuildRow(board.archive.whole([row.view])[0], row.checkout)))
+    return reply_json(encode(schema.BuildDetails, BuildRow(_whole(board, row), row.checkout)))
 
 
 def show_build_tests(request: Request, hub: Hub) -> Reply:
@@ -56,9 +58,7 @@ def show_test(request: Request, hub: Hub) -> Reply:
     if body is None:
         return nothing(TEST)
     (row,) = board.hang([body["object"]])
-    return reply_json(
-        encode(schema.TestDetails, StoredTest(board.archive.whole([row.view])[0], row.build, body["changed_at"]))
-    )
+    return reply_json(encode(schema.TestDetails, StoredTest(_whole(board, row), row.build, body["changed_at"])))
 
 
 def show_test_issues(request: Request, hub: Hub) -> Reply:
@@ -91,6 +91,11 @@ def show_history(request: Request, hub: Hub) -> Reply:
 
 def _build(board: DashboardReader, id: str) -> BuildRow | None:
     return board.hang_builds(board.views("builds", (id,)).values()).get(id)
+
+
+def _whole(board: DashboardReader, row: Row) -> Any:
+    """The view of a row, its excerpt put back."""
+    return board.archive.whole([dict(row.view)])[0]
 
 
 def _reply_issues(board: DashboardReader, row: Row, text: str) -> Reply:

@@ -22,7 +22,7 @@ from lib.domain.dashboard.report import (
     report,
 )
 from lib.domain.hub import Hub
-from lib.domain.report.report import Fields
+from lib.domain.report.object import Checkout
 from lib.errors import Invalid
 from schemas.dashboard import report as schema
 
@@ -57,7 +57,7 @@ class LocatedReport(NamedTuple):
     report: CheckoutReport
 
 
-def _url_of(view: Fields, base_url: str) -> str:
+def _url_of(view: Checkout, base_url: str) -> str:
     url, branch = quote(view["git_repository_url"], safe=""), quote(view["git_repository_branch"], safe="")
     path = f"/api/tree/{view.get('git_commit_hash')}/full"
     return f"{base_url}{path}?git_url={url}&git_branch={branch}&origin={view['origin']}"

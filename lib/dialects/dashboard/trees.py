@@ -22,7 +22,7 @@ from lib.domain.dashboard.reader import DashboardReader
 from lib.domain.dashboard.results import tree_results
 from lib.domain.dashboard.tree import list_trees
 from lib.domain.hub import Hub
-from lib.domain.report.report import Fields
+from lib.domain.report.object import Checkout
 from lib.errors import Invalid
 from schemas.dashboard import shape as schema
 
@@ -54,7 +54,7 @@ def show(what: str) -> Callable[[Request, Hub], Reply]:
     return handle
 
 
-def reply_of(what: str, board: DashboardReader, checkouts: Sequence[Fields], asked: Params) -> Reply:
+def reply_of(what: str, board: DashboardReader, checkouts: Sequence[Checkout], asked: Params) -> Reply:
     """What there is of the checkouts of one commit: their summary, one of the lists, or everything."""
     whole = asked.text("full_environment_misc") in ("1", "true", "True")
     found = tree_results(board, checkouts, asked.filter(), what, whole=whole)
@@ -71,7 +71,7 @@ def find_commits(request: Request, hub: Hub) -> Reply:
     return reply_history(board, checkouts, TreeSelector(url, branch, "", asked.origin), asked)
 
 
-def reply_history(board: DashboardReader, checkouts: Sequence[Fields], line: TreeSelector, asked: Params) -> Reply:
+def reply_history(board: DashboardReader, checkouts: Sequence[Checkout], line: TreeSelector, asked: Params) -> Reply:
     """The history of a tree up to a commit; of a given time, if there is one."""
     if not checkouts:
         return nothing(HISTORY)

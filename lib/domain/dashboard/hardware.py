@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from lib.domain.dashboard.reader import DashboardReader, Rows, same, since, until
 from lib.domain.dashboard.row import UNKNOWN, BuildRow, TestRow, in_order
 from lib.domain.dashboard.tree import CheckoutCounts, TreeKey, heads, tree_of
+from lib.domain.report.object import Checkout
 from lib.domain.report.report import Fields
 from lib.store.port import Where
 
@@ -52,7 +54,7 @@ class TreeOnHardware:
     commit that is shown, if any."""
 
     index: str
-    head: Fields
+    head: Checkout
     commit: str | None
     counts: CheckoutCounts = field(default_factory=CheckoutCounts)
 
@@ -133,7 +135,7 @@ def hardware_of(rows: Iterable[TestRow]) -> list[Hardware]:
     return [_hardware(name, by_platform[name]) for name in sorted(by_platform)]
 
 
-def _is_named(checkout: Fields) -> bool:
+def _is_named(checkout: Checkout) -> bool:
     return "git_commit_hash" in checkout
 
 
@@ -167,6 +169,6 @@ def _builds_of(rows: Iterable[TestRow]) -> list[BuildRow]:
 _KEPT = ("id", "origin", "build_id", "path", "status", "environment")
 
 
-def _lean(view: Fields) -> Fields:
+def _lean(view: Fields) -> Any:
     """What a list needs of a test: there may be very many."""
     return {name: view[name] for name in _KEPT if name in view}

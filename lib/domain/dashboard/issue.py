@@ -12,7 +12,8 @@ from lib.clock import stamp
 from lib.domain.dashboard.reader import DashboardReader, same
 from lib.domain.dashboard.row import IssueKey
 from lib.domain.report.archive import KEYS_AT_ONCE
-from lib.domain.report.report import Fields, Key
+from lib.domain.report.object import Checkout, Incident, Issue
+from lib.domain.report.report import Key
 from lib.store.collection import cut
 from lib.store.port import Body, Where
 
@@ -32,7 +33,7 @@ class Sighting:
 
     version: int
     heard_at: str
-    checkout: Fields
+    checkout: Checkout
 
 
 class VersionTree(NamedTuple):
@@ -71,7 +72,7 @@ class IssueFilter:
     culprits: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
 
-    def takes(self, issue: Fields) -> bool:
+    def takes(self, issue: Issue) -> bool:
         """Whether an issue is asked for."""
         if self.origins and issue["origin"] not in self.origins:
             return False
@@ -134,8 +135,8 @@ def spread(board: DashboardReader, id: str, versions: Iterable[int] = ()) -> Occ
     incidents = board.find("incidents", same("issue_id", id), order="-first_received")
     some = [body for body in islice(incidents, INCIDENTS_MAX) if _shows(body["object"], id)]
     for sighting in _place(board, some):
-        get = sighting.checkout.get
-        found.trees.setdefault(sighting.version, set()).add((get("tree_name", ""), get("git_repository_branch", "")))
+        place = sighting.checkout.get("tree_name", ""), sighting.checkout.get("git_repository_branch", "")
+        found.trees.setdefault(sighting.version, set()).add(place)
     for version in sorted({*versions, *found.trees}):
         trees = found.trees.get(version, set())
         named = [VersionTree(name or None, branch or None) for name, branch in sorted(trees)]
@@ -157,7 +158,7 @@ def targets(board: DashboardReader, key: IssueKey, name: str) -> list[str]:
     return [view[name] for view in views if name in view]
 
 
-def _shows(incident: Fields, id: str, version: int | None = None) -> bool:
+def _shows(incident: Incident, id: str, version: int | None = None) -> bool:
     """Whether an incident says that the issue was seen, or at least not that it was not."""
     if incident["issue_id"] != id or incident.get("present") is False:
         return False

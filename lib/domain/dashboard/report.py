@@ -12,8 +12,9 @@ from lib.domain.dashboard.issue import Sighting, first_sighting
 from lib.domain.dashboard.like import sql_like
 from lib.domain.dashboard.reader import DashboardReader, Rows, instant_text
 from lib.domain.dashboard.row import IssueKey, Row, TestRow
+from lib.domain.dashboard.summary import NO_ISSUE
 from lib.domain.dashboard.tally import StatusTally
-from lib.domain.report.report import Fields
+from lib.domain.report.object import Checkout, Issue
 
 AGE_HOURS_MAX = 720
 """How far back a report looks at most."""
@@ -47,7 +48,7 @@ class SeenIssue:
 
     key: IssueKey
     row: Row
-    issue: Fields
+    issue: Issue
     first: Sighting | None
 
     @property
@@ -84,7 +85,7 @@ class SeenIssue:
 class CheckoutReport:
     """A checkout, counted; tests whose histories changed, newest run first; and issues, by kind of result."""
 
-    checkout: Fields
+    checkout: Checkout
     builds: StatusTally = field(default_factory=StatusTally)
     boots: StatusTally = field(default_factory=StatusTally)
     tests: StatusTally = field(default_factory=StatusTally)
@@ -156,7 +157,8 @@ def _issues(board: DashboardReader, rows: Rows) -> dict[str, list[SeenIssue]]:
     firsts = {id: first_sighting(board, id) for id in {id for id, _ in keys}}
     return {
         kind: [
-            SeenIssue(key, row, views.get(key, {}), firsts[key[0]]) for key, row in sorted(some.items(), key=_by_key)
+            SeenIssue(key, row, views.get(key, NO_ISSUE), firsts[key[0]])
+            for key, row in sorted(some.items(), key=_by_key)
         ]
         for kind, some in seen.items()
     }

@@ -11,7 +11,7 @@ from lib.domain.dashboard.reader import DashboardReader, Rows
 from lib.domain.dashboard.row import BuildRow, Row, TestRow
 from lib.domain.dashboard.summary import IssueTally, Summary, summarise, tally_issues
 from lib.domain.dashboard.tally import StatusTally
-from lib.domain.report.report import Fields
+from lib.domain.report.object import Checkout
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Results:
 class TreeResults(Results):
     """Those of a commit, with its newest checkout."""
 
-    checkout: Fields
+    checkout: Checkout
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class HardwareResults(Results):
 
 
 def tree_results(
-    board: DashboardReader, checkouts: Sequence[Fields], chosen: RowFilter, what: str, *, whole: bool = False
+    board: DashboardReader, checkouts: Sequence[Checkout], chosen: RowFilter, what: str, *, whole: bool = False
 ) -> TreeResults | None:
     """What there is of the checkouts of one commit: their `summary`, one of the lists, or everything (`full`). None for
     nothing. `whole`: tests show their whole environment."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib.domain.dashboard.tally import NONE
+from lib.domain.report.object import Build, Checkout, Test
 from lib.domain.report.report import Fields
 
 UNKNOWN = "Unknown"
@@ -25,7 +26,7 @@ class _Row:
     """What builds and tests have in common."""
 
     __slots__ = ()
-    view: Fields
+    view: Build | Test
     checkout: Any
 
     @property
@@ -40,8 +41,9 @@ class BuildRow(_Row):
 
     __slots__ = ("architecture", "checkout", "compiler", "config", "issues", "lab", "status", "view")
 
-    def __init__(self, view: Fields, checkout: Fields) -> None:
-        self.view, self.checkout = view, checkout
+    def __init__(self, view: Build, checkout: Checkout) -> None:
+        self.view: Build = view
+        self.checkout: Checkout = checkout
         self.status: str = view.get("status", NONE)
         self.config: str = view.get("config_name") or UNKNOWN
         self.architecture: str = view.get("architecture") or UNKNOWN
@@ -63,8 +65,9 @@ class TestRow(_Row):
     __slots__ = ("build", "compatibles", "is_whole", "issues", "kind", "lab", "path", "platform", "status", "view")
     __test__ = False
 
-    def __init__(self, view: Fields, build: BuildRow) -> None:
-        self.view, self.build = view, build
+    def __init__(self, view: Test, build: BuildRow) -> None:
+        self.view: Test = view
+        self.build = build
         self.status: str = view.get("status", NONE)
         self.path: str = view.get("path", "")
         self.kind = "boot" if is_boot(self.path) else "test"
@@ -78,7 +81,7 @@ class TestRow(_Row):
 
     # What a test shares with its build.
     @property
-    def checkout(self) -> Fields:
+    def checkout(self) -> Checkout:
         return self.build.checkout
 
     @property
@@ -115,7 +118,7 @@ class StoredTest(TestRow):
 
     __slots__ = ("changed_at",)
 
-    def __init__(self, view: Fields, build: BuildRow, changed_at: str) -> None:
+    def __init__(self, view: Test, build: BuildRow, changed_at: str) -> None:
         super().__init__(view, build)
         self.changed_at = changed_at
 

@@ -13,8 +13,10 @@ from lib.domain.dashboard.filter import RowFilter
 from lib.domain.dashboard.reader import Rows
 from lib.domain.dashboard.row import UNKNOWN, BuildRow, IssueKey, Row, TestRow, text_of
 from lib.domain.dashboard.tally import StatusTally, Tallies, count
-from lib.domain.report.report import Fields
+from lib.domain.report.object import Issue
 
+NO_ISSUE: Any = {}
+"""In place of an issue without a report."""
 UNEXPLAINED = "unknown error"
 """Why a test failed that gives no reason."""
 
@@ -24,13 +26,13 @@ class IssueTally(NamedTuple):
 
     id: str
     version: int
-    issue: Fields
+    issue: Issue
     tally: StatusTally
 
 
-def tally_issues(tallies: Mapping[IssueKey, StatusTally], issues: Mapping[IssueKey, Fields]) -> list[IssueTally]:
+def tally_issues(tallies: Mapping[IssueKey, StatusTally], issues: Mapping[IssueKey, Issue]) -> list[IssueTally]:
     """The issues of some tallies, by id and version."""
-    return [IssueTally(*key, issues.get(key, {}), tallies[key]) for key in sorted(tallies)]
+    return [IssueTally(*key, issues.get(key, NO_ISSUE), tallies[key]) for key in sorted(tallies)]
 
 
 class CompilerTally(NamedTuple):
