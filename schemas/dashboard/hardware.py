@@ -7,7 +7,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from schemas.dashboard.shape import (
+    At,
     BuildItem,
+    HistoryCommit,
     ListingCount,
     Model,
     Options,
@@ -28,27 +30,28 @@ class SelectedStatus(Model):
 class HardwareTree(Model):
     """A tree that ran on some hardware. `index` names it in `selectedCommits`."""
 
-    index: str
+    source = "head/"
+    index: Annotated[str, At("index")]
     tree_name: str | None
     git_repository_url: str | None
     git_repository_branch: str | None
-    head_git_commit_hash: str | None
-    head_git_commit_name: str | None
-    head_git_commit_tag: Texts
+    head_git_commit_hash: Annotated[str | None, At("head/git_commit_hash")]
+    head_git_commit_name: Annotated[str | None, At("head/git_commit_name")]
+    head_git_commit_tag: Annotated[Texts, At("head/git_commit_tags")]
     origin: str
-    is_selected: bool
-    selected_commit_status: SelectedStatus
+    is_selected: Annotated[bool, At("is_selected")]
+    selected_commit_status: Annotated[SelectedStatus, At("counts")]
 
 
 class HardwareCommon(Model):
-    trees: list[HardwareTree]
-    compatibles: Texts
+    trees: Annotated[list[HardwareTree], At("found.trees")]
+    compatibles: Annotated[Texts, At("found.compatibles")]
 
 
 class HardwareSummary(Model):
-    common: HardwareCommon
+    common: Annotated[HardwareCommon, At(".")]
     summary: Summaries
-    filters: Options
+    filters: Annotated[Options, At("summary")]
 
 
 class HardwareFull(HardwareSummary):
@@ -60,30 +63,33 @@ class HardwareFull(HardwareSummary):
 class HardwareItem(Model):
     """A platform; `hardware` lists its compatible strings."""
 
-    hardware: Texts | None
+    hardware: Annotated[Texts | None, At("compatible_names")]
     platform: str
-    build_status_summary: ListingCount
-    boot_status_summary: ListingCount
-    test_status_summary: ListingCount
+    build_status_summary: Annotated[ListingCount, At("counts.builds")]
+    boot_status_summary: Annotated[ListingCount, At("counts.boots")]
+    test_status_summary: Annotated[ListingCount, At("counts.tests")]
 
 
 class HardwareList(Model):
+    source = "/"
     hardware: list[HardwareItem]
 
 
 class RevisionHardwareItem(Model):
-    hardware: Texts | None
+    hardware: Annotated[Texts | None, At("compatible_names")]
     platform: str
-    build_status_summary: StatusCount
-    boot_status_summary: StatusCount
-    test_status_summary: StatusCount
+    build_status_summary: Annotated[StatusCount, At("counts.builds")]
+    boot_status_summary: Annotated[StatusCount, At("counts.boots")]
+    test_status_summary: Annotated[StatusCount, At("counts.tests")]
 
 
 class RevisionHardware(Model):
+    source = "/"
     hardware: list[RevisionHardwareItem]
 
 
 class SelectorRevision(Model):
+    source = "/"
     git_commit_hash: str
     git_commit_name: str | None
     git_commit_tags: Texts
@@ -91,30 +97,27 @@ class SelectorRevision(Model):
 
 
 class SelectorBranch(Model):
+    source = "/"
     git_repository_url: str | None
     git_repository_branch: str | None
     revisions: list[SelectorRevision]
 
 
 class SelectorTree(Model):
+    source = "/"
     tree_name: str | None
     branches: list[SelectorBranch]
 
 
 class Selectors(Model):
+    source = "/"
     trees: list[SelectorTree]
-
-
-class HistoryCommit(Model):
-    git_commit_hash: str
-    git_commit_name: str | None
-    git_commit_tags: Texts
-    earliest_start_time: str | None
 
 
 class CommitTable(Model):
     """The commits of each tree, newest first, by `<tree>:<repository>:<branch>`."""
 
+    source = "/"
     commit_history_table: dict[str, list[HistoryCommit]]
 
 

@@ -6,35 +6,38 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from schemas.dashboard.shape import BuildItem, Misc, Model, TestItem, Texts, Word
+from schemas.dashboard.shape import At, BuildItem, Misc, Model, TestItem, Texts, Word
 
 
 class Incident(Model):
     """An incident: the place where an issue was seen."""
 
-    first_seen: str
-    git_commit_hash: str | None
+    source = "checkout/"
+    first_seen: Annotated[str, At("heard_at")]
+    tree_name: str | None
     git_repository_url: str | None
     git_repository_branch: str | None
+    git_commit_hash: str | None
     git_commit_name: str | None
-    tree_name: str | None
-    issue_version: int
-    checkout_id: str
+    issue_version: Annotated[int, At("version")]
+    checkout_id: Annotated[str, At("checkout/id")]
 
 
 class IssueItem(Model):
-    field_timestamp: str
+    source = "/object/"
+    field_timestamp: Annotated[str, At("/changed_at")]
     id: str
     comment: str | None
     origin: str
     version: int
-    culprit_code: bool | None
-    culprit_tool: bool | None
-    culprit_harness: bool | None
+    culprit_code: Annotated[bool | None, At("/object/culprit/code")]
+    culprit_tool: Annotated[bool | None, At("/object/culprit/tool")]
+    culprit_harness: Annotated[bool | None, At("/object/culprit/harness")]
     categories: Texts | None
 
 
 class IssueOptions(Model):
+    source = "/"
     origins: Texts
     culprits: Texts
     categories: Texts
@@ -43,6 +46,7 @@ class IssueOptions(Model):
 class IssueList(Model):
     """Issues, and the first incident of each."""
 
+    source = "/"
     issues: list[IssueItem]
     extras: dict[str, Incident]
     filters: IssueOptions
@@ -61,12 +65,13 @@ class IssueVersion(Model):
 
 
 class IssueExtra(Model):
-    first_incident: Incident | None
-    last_incident: Incident | None
+    first_incident: Annotated[Incident | None, At("first")]
+    last_incident: Annotated[Incident | None, At("last")]
     versions: dict[str, IssueVersion]
 
 
 class IssueExtras(Model):
+    source = "/"
     issues: dict[str, IssueExtra]
 
 
@@ -74,16 +79,16 @@ class IssueDetails(IssueItem):
     report_url: str | None
     report_subject: str | None
     misc: Misc
-    extra: dict[str, IssueExtra]
+    extra: Annotated[dict[str, IssueExtra], At("/extra")]
 
 
 class IssueBuild(BuildItem):
-    tree_name: str | None
+    tree_name: Annotated[str | None, At("checkout/")]
 
 
 class IssueTest(TestItem):
-    tree_name: str | None
-    git_repository_branch: str | None
+    tree_name: Annotated[str | None, At("checkout/")]
+    git_repository_branch: Annotated[str | None, At("checkout/")]
 
 
 class ExtrasQuery(BaseModel):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from schemas.dashboard.result import HistoryRun
-from schemas.dashboard.shape import Model, ReportCount, StatusCount, Texts
+from schemas.dashboard.shape import At, Model, ReportCount, StatusCount, Texts
 
 
 class ReportRun(HistoryRun):
@@ -19,11 +21,11 @@ class ReportIssue(Model):
     id: str
     issue_id: str
     version: int
-    comment: str | None
-    report_url: str | None
-    culprit_code: bool | None
-    culprit_tool: bool | None
-    culprit_harness: bool | None
+    comment: Annotated[str | None, At("issue/")]
+    report_url: Annotated[str | None, At("issue/")]
+    culprit_code: Annotated[bool | None, At("issue/culprit/code")]
+    culprit_tool: Annotated[bool | None, At("issue/culprit/tool")]
+    culprit_harness: Annotated[bool | None, At("issue/culprit/harness")]
     build_id: str | None
     test_id: str | None
     first_seen: str | None
@@ -31,29 +33,31 @@ class ReportIssue(Model):
 
 
 class ReportIssues(Model):
-    builds: list[ReportIssue]
-    boots: list[ReportIssue]
-    tests: list[ReportIssue]
+    builds: Annotated[list[ReportIssue], At("/build")]
+    boots: Annotated[list[ReportIssue], At("/boot")]
+    tests: Annotated[list[ReportIssue], At("/test")]
 
 
 class TreeReport(Model):
     """A report of a tree. Histories are by platform, configuration, `architecture/compiler` and path."""
 
-    dashboard_url: str
-    git_url: str
-    git_branch: str
-    commit_hash: str | None
+    source = "report.checkout/"
+    dashboard_url: Annotated[str, At("dashboard_url")]
+    git_url: Annotated[str, At("report.checkout/git_repository_url")]
+    git_branch: Annotated[str, At("report.checkout/git_repository_branch")]
+    commit_hash: Annotated[str | None, At("report.checkout/git_commit_hash")]
     origin: str
-    checkout_start_time: str
-    build_status_summary: StatusCount
-    boot_status_summary: ReportCount
-    test_status_summary: ReportCount
-    possible_regressions: Histories
-    fixed_regressions: Histories
-    unstable_tests: Histories
-    issues: ReportIssues
+    checkout_start_time: Annotated[str, At("report.checkout/start_time")]
+    build_status_summary: Annotated[StatusCount, At("report.builds")]
+    boot_status_summary: Annotated[ReportCount, At("report.boots")]
+    test_status_summary: Annotated[ReportCount, At("report.tests")]
+    possible_regressions: Annotated[Histories, At("report.histories/regression")]
+    fixed_regressions: Annotated[Histories, At("report.histories/fixed")]
+    unstable_tests: Annotated[Histories, At("report.histories/unstable")]
+    issues: Annotated[ReportIssues, At("report.issues")]
 
 
 class Origins(Model):
+    source = "/"
     checkout_origins: Texts
     test_origins: Texts

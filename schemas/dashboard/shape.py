@@ -1,19 +1,31 @@
 """Wire models of the dashboard's REST API, which `kci-dev results` reads (kcidb.md 4.5).
 
-They document the routes. The codecs of the dialect write the replies; its tests compare the replies with these shapes.
-This module has trees with their lists and comparisons; other modules have one build or test (`result`), `hardware`,
-`issue`, `report`.
+Each shape stands once: its fields are what the description of a route documents, and where the codec of the dialect
+reads their values (`At`). These models check requests. Tests hold replies to them. This module has trees with their
+lists and comparisons; other modules have one build or test (`result`), `hardware`, `issue`, `report`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 
+class At(NamedTuple):
+    """Where a record holds a field's value: attributes with dots between, then keys of mappings, each behind a `/`.
+
+    A path that ends with a dot or a `/`, or is empty, is followed by the field's own name; `.` is the record itself.
+    A list or a mapping that is absent is written as an empty one, and a set as a sorted list.
+    """
+
+    path: str
+
+
 class Model(BaseModel):
-    """An object with these keys and no others."""
+    """An object with these keys and no others. `source` is the `At` of each field that states none."""
+
+    source: ClassVar[str] = ""
 
     # Built at the first use, so that a function that serves none of these starts faster.
     model_config = ConfigDict(extra="forbid", defer_build=True)
@@ -27,6 +39,7 @@ Misc = dict[str, Any]
 class StatusCount(Model):
     """Results by status; NULL counts results without a status."""
 
+    source = "/"
     PASS: int
     FAIL: int
     ERROR: int
@@ -39,38 +52,39 @@ class StatusCount(Model):
 class LowerCount(Model):
     """The same, in the form of histories for boots and tests."""
 
-    pass_: Annotated[int, Field(alias="pass")]
-    fail: int
-    error: int
-    skip: int
-    miss: int
-    done: int
-    null: int
+    pass_: Annotated[int, Field(alias="pass"), At("/PASS")]
+    fail: Annotated[int, At("/FAIL")]
+    error: Annotated[int, At("/ERROR")]
+    skip: Annotated[int, At("/SKIP")]
+    miss: Annotated[int, At("/MISS")]
+    done: Annotated[int, At("/DONE")]
+    null: Annotated[int, At("/NULL")]
 
 
 class ReportCount(Model):
     """The same, in the form of reports for boots and tests."""
 
-    pass_count: int
-    fail_count: int
-    error_count: int
-    skip_count: int
-    miss_count: int
-    done_count: int
-    null_count: int
+    pass_count: Annotated[int, At("/PASS")]
+    fail_count: Annotated[int, At("/FAIL")]
+    error_count: Annotated[int, At("/ERROR")]
+    skip_count: Annotated[int, At("/SKIP")]
+    miss_count: Annotated[int, At("/MISS")]
+    done_count: Annotated[int, At("/DONE")]
+    null_count: Annotated[int, At("/NULL")]
 
 
 class ListingCount(Model):
     """Results, in three classes."""
 
-    PASS: int
-    FAIL: int
-    INCONCLUSIVE: int
+    PASS: Annotated[int, At("passed")]
+    FAIL: Annotated[int, At("failed")]
+    INCONCLUSIVE: Annotated[int, At("inconclusive")]
 
 
 class TreeItem(Model):
     """A tree by its newest checkout."""
 
+    source = "checkout/"
     id: str
     tree_name: str | None
     git_repository_url: str | None
@@ -80,9 +94,9 @@ class TreeItem(Model):
     git_commit_tags: Texts
     origin: str
     start_time: str | None
-    build_status: ListingCount
-    boot_status: ListingCount
-    test_status: ListingCount
+    build_status: Annotated[ListingCount, At("counts.builds")]
+    boot_status: Annotated[ListingCount, At("counts.boots")]
+    test_status: Annotated[ListingCount, At("counts.tests")]
 
 
 class IssueRef(Model):
@@ -90,9 +104,9 @@ class IssueRef(Model):
 
     id: str
     version: int
-    comment: str | None
-    report_url: str | None
-    incidents_info: StatusCount
+    comment: Annotated[str | None, At("issue/")]
+    report_url: Annotated[str | None, At("issue/")]
+    incidents_info: Annotated[StatusCount, At("tally")]
 
 
 class BuildArchitecture(StatusCount):
@@ -110,23 +124,23 @@ class PartSummary(Model):
     origins: dict[str, StatusCount]
     configs: dict[str, StatusCount]
     labs: dict[str, StatusCount]
-    issues: list[IssueRef]
+    issues: Annotated[list[IssueRef], At("issue_refs")]
     unknown_issues: int
 
 
 class BuildSummary(PartSummary):
-    architectures: dict[str, BuildArchitecture]
+    architectures: Annotated[dict[str, BuildArchitecture], At("by_architecture")]
 
 
 class TestSummary(PartSummary):
     """`environment_compatible` and `environment_misc` are by compatible and by platform."""
 
-    architectures: list[TestArchitecture]
-    fail_reasons: dict[str, int]
+    architectures: Annotated[list[TestArchitecture], At("by_compiler")]
+    fail_reasons: Annotated[dict[str, int], At("reasons")]
     failed_platforms: Texts
     platforms: dict[str, StatusCount]
-    environment_compatible: dict[str, StatusCount]
-    environment_misc: dict[str, StatusCount]
+    environment_compatible: Annotated[dict[str, StatusCount], At("compatibles")]
+    environment_misc: Annotated[dict[str, StatusCount], At("platforms")]
 
 
 class Summaries(Model):
@@ -155,58 +169,60 @@ class TestOptions(BuildOptions):
 
 
 class Options(Model):
-    all: AllOptions
-    builds: BuildOptions
-    boots: TestOptions
-    tests: TestOptions
+    all: Annotated[AllOptions, At(".")]
+    builds: Annotated[BuildOptions, At("build_options")]
+    boots: Annotated[TestOptions, At("boot_options")]
+    tests: Annotated[TestOptions, At("test_options")]
 
 
 class TreeCommon(Model):
-    hardware: Texts
-    tree_url: str | None
-    git_commit_tags: Texts
+    hardware: Annotated[Texts, At("summary.hardware")]
+    tree_url: Annotated[str | None, At("checkout/git_repository_url")]
+    git_commit_tags: Annotated[Texts, At("checkout/")]
 
 
 class TreeSummary(Model):
-    common: TreeCommon
+    common: Annotated[TreeCommon, At(".")]
     summary: Summaries
-    filters: Options
+    filters: Annotated[Options, At("summary")]
 
 
 class BuildItem(Model):
     """A build in a list. A missing value is `Unknown` where clients compare it, otherwise null."""
 
+    source = "view/"
     id: str
     origin: str
-    architecture: str
-    config_name: str
+    architecture: Annotated[str, At("architecture")]
+    config_name: Annotated[str, At("config")]
     misc: Misc
     config_url: str | None
-    compiler: str
-    status: str
+    compiler: Annotated[str, At("compiler")]
+    status: Annotated[str, At("status")]
     duration: float | None
     log_url: str | None
     start_time: str | None
-    git_repository_url: str | None
-    git_repository_branch: str | None
+    git_repository_url: Annotated[str | None, At("checkout/")]
+    git_repository_branch: Annotated[str | None, At("checkout/")]
 
 
 class TestItem(Model):
     """A boot or a test in a list."""
 
+    source = "view/"
     id: str
     origin: str
-    status: str
+    status: Annotated[str, At("status")]
     duration: float | None
-    path: str
+    path: Annotated[str, At("path")]
     start_time: str | None
-    environment_compatible: Texts | None
-    environment_misc: Misc
-    config: str
+    environment_compatible: Annotated[Texts | None, At("environment_compatible")]
+    environment_misc: Annotated[Misc, At("environment_misc")]
+    config: Annotated[str, At("config")]
     log_url: str | None
-    architecture: str
-    compiler: str
-    lab: str
+    architecture: Annotated[str, At("architecture")]
+    compiler: Annotated[str, At("compiler")]
+    lab: Annotated[str, At("lab")]
 
 
 class Builds(Model):
@@ -227,21 +243,26 @@ class TreeFull(TreeSummary):
     tests: list[TestItem]
 
 
-class CommitItem(Model):
-    """A commit in the history of a tree."""
-
+class HistoryCommit(Model):
+    source = "newest/"
     git_commit_hash: str
     git_commit_name: str | None
     git_commit_tags: Texts
-    earliest_start_time: str | None
-    builds: StatusCount
-    boots: LowerCount
-    tests: LowerCount
+    earliest_start_time: Annotated[str | None, At("earliest_start")]
+
+
+class CommitItem(HistoryCommit):
+    """A commit in the history of a tree."""
+
+    builds: Annotated[StatusCount, At("counts.builds")]
+    boots: Annotated[LowerCount, At("counts.boots")]
+    tests: Annotated[LowerCount, At("counts.tests")]
 
 
 class TreeLatest(Model):
     """The newest checkout of a tree, and the address of its summary."""
 
+    source = "/"
     api_url: str
     old_api_url: str
     tree_name: str | None
@@ -253,24 +274,26 @@ class TreeLatest(Model):
 
 
 class TreeCommit(Model):
+    source = "newest/"
     git_commit_hash: str
-    start_time_end: str | None
+    start_time_end: Annotated[str | None, At("newest/start_time")]
     git_commit_name: str | None
     git_commit_tags: Texts
 
 
 class SideCount(Model):
-    pass_: Annotated[int, Field(alias="pass")]
-    fail: int
+    pass_: Annotated[int, Field(alias="pass"), At("passed")]
+    fail: Annotated[int, At("failed")]
     inconclusive: int
 
 
 class Delta(Model):
-    pass_: Annotated[int, Field(alias="pass")]
-    fail: int
+    pass_: Annotated[int, Field(alias="pass"), At("passed_more")]
+    fail: Annotated[int, At("failed_more")]
 
 
 class Changes(Model):
+    source = "/"
     regression: int
     fixed: int
     newFailure: int
@@ -281,9 +304,9 @@ class Changes(Model):
 
 
 class Difference(Model):
-    sideA: SideCount
-    sideB: SideCount
-    delta: Delta
+    sideA: Annotated[SideCount, At("a.tally")]
+    sideB: Annotated[SideCount, At("b.tally")]
+    delta: Annotated[Delta, At(".")]
     changes: Changes
 
 
@@ -296,6 +319,7 @@ class Differences(Model):
 class Comparison(Model):
     """Commit b against commit a."""
 
+    source = "/"
     treeName: str
     branch: str
     gitUrl: str | None
@@ -312,6 +336,11 @@ class BuildChange(Model):
     status_b: str | None
 
 
-class TestChange(BuildChange):
+class TestChange(Model):
+    config_name: str
+    architecture: str
+    compiler: str
     path: str
     platform: str
+    status_a: str | None
+    status_b: str | None

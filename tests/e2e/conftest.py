@@ -104,6 +104,16 @@ class Hub:
             cwd=self.folder, env={**self.env, **env}, input=stdin, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
 
+    def shell_env(self) -> dict[str, str]:
+        """The environment of a shell in the folder, for commands of a document: `tributary` is on the path, as `make
+        install` puts it there; HUB and TOKEN name the hub."""
+        launcher = self.folder / "bin" / "tributary"
+        launcher.parent.mkdir(exist_ok=True)
+        launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P "{ROOT}/functions/tributary.py" "$@"\n')
+        launcher.chmod(0o755)
+        path = f"{launcher.parent}:{os.environ['PATH']}"
+        return {**os.environ, **self.env, "PATH": path, "HUB": f"{self.url}/latest", "TOKEN": self.token}
+
     def token_of(self, username: str) -> str:
         """A token of a user."""
         done = self.admin("token", username)

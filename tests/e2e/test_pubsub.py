@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -38,10 +37,10 @@ def run(hub, steps):
     script = ["set -e"]
     for command, _ in steps:
         script += [command.replace(".venv/bin/python", sys.executable), "echo; echo ----"]
-    env = {**os.environ, **hub.env, "HUB": f"{hub.url}/latest", "TOKEN": hub.token}
     done = subprocess.run(
-        ["bash"], input="\n".join(script), capture_output=True, text=True, env=env, cwd=hub.folder, timeout=100
-    )
+        ["bash"], input="\n".join(script), capture_output=True, text=True, env=hub.shell_env(), cwd=hub.folder,
+        timeout=100,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return [settled(shown) for shown in done.stdout.split("----\n")[:-1]]
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 
 import pytest
 
@@ -52,20 +50,7 @@ def test_the_documentation_tells_the_truth(server, document, section, least):
     script = ["set -e"]
     for command, _ in found:
         script += [command, "echo; echo ----"]
-    # What `make install` puts on the path.
-    launcher = server.folder / "bin" / "tributary"
-    launcher.parent.mkdir()
-    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P "{ROOT}/functions/tributary.py" "$@"\n')
-    launcher.chmod(0o755)
-    path = f"{launcher.parent}:{os.environ['PATH']}"
-    env = {
-        **os.environ,
-        **server.env,
-        "PATH": path,
-        "HUB": f"{server.url}/latest",
-        "KCIDB": server.url,
-        "TOKEN": server.token,
-    }
+    env = {**server.shell_env(), "KCIDB": server.url}
     done = subprocess.run(
         ["bash"], input="\n".join(script), capture_output=True, text=True, env=env, cwd=server.folder, timeout=100
     )

@@ -1,8 +1,8 @@
 """Dashboard: the REST API that `kci-dev results` reads, over the merged reports of KCIDB (kcidb.md 4.5).
 
 Everything here is read by anybody. Handlers by noun: `trees` (by commit), `branches` (by name), `items` (one build or
-test), `hardware`, `issues`, `reports`. Codecs: `params` (what is asked), `codec`, `codec_summary`, `codec_issue`,
-`codec_report`; `nothing` holds what is said when there is nothing.
+test), `hardware`, `issues`, `reports`. Codecs: `params` (what is asked), `codec` (answers, as
+`schemas/dashboard` shapes them); `nothing` holds what is said when there is nothing.
 
 May import from the domain: `hub`, `dashboard`, `report`.
 """

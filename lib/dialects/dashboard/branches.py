@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
-from lib.dialects.dashboard.codec import Wire, encode_checkout, encode_tags
+from lib.dialects.dashboard.codec import encode
 from lib.dialects.dashboard.nothing import HISTORY, RESULTS, nothing
 from lib.dialects.dashboard.params import RowParams
 from lib.dialects.dashboard.trees import FILTERS, KINDS, SHOW, reply_history, reply_of
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.dashboard.compare import CommitComparison, CommitResults, Pair, compare
+from lib.domain.dashboard.compare import compare
 from lib.domain.dashboard.history import TreeSelector, commits
 from lib.domain.dashboard.reader import DashboardReader
 from lib.domain.dashboard.tree import newest
 from lib.domain.hub import Hub
-from lib.domain.report.report import Fields
 from schemas.dashboard import shape as schema
 
 _COMMIT = re.compile(r"[0-9a-f]{40}\Z")
@@ -45,16 +43,14 @@ def _show_newest(board: DashboardReader, tree: str, branch: str, asked: RowParam
         view = newest(board, tree, branch, asked.origin)
     if view is None:
         return nothing(RESULTS)
-    shown = encode_checkout(view)
-    old = {"git_url": shown["git_repository_url"] or "", "git_branch": branch, "origin": view["origin"]}
-    commit = shown["git_commit_hash"] or ""
+    old = {"git_url": view.get("git_repository_url", ""), "git_branch": branch, "origin": view["origin"]}
+    commit = view.get("git_commit_hash", "")
     here = f"tree/{quote(tree, safe='')}/{quote(branch)}/{commit}/full"
-    return reply_json({
+    urls = {
         "api_url": f"/api/{here}?{urlencode({'origin': view['origin']})}",
         "old_api_url": f"/api/tree/{commit}/full?{urlencode(old)}",
-        **shown,
-        "origin": view["origin"],
-    })  # fmt: skip
+    }
+    return reply_json(encode(schema.TreeLatest, {**view, **urls}))
 
 
 def _show_commit(board: DashboardReader, tree: str, branch: str, commit: str, what: str, asked: RowParams) -> Reply:
@@ -68,16 +64,7 @@ def _show_commits(board: DashboardReader, tree: str, branch: str, asked: RowPara
     found = commits(board, TreeSelector(asked.text("git_url"), branch, tree, asked.origin))
     if not found:
         return nothing(HISTORY)
-    return reply_json([_encode_commit(commit.newest) for commit in found])
-
-
-def _encode_commit(view: Fields) -> Wire:
-    return {
-        "git_commit_hash": view["git_commit_hash"],
-        "start_time_end": view.get("start_time"),
-        "git_commit_name": view.get("git_commit_name"),
-        "git_commit_tags": encode_tags(view),
-    }
+    return reply_json(encode(list[schema.TreeCommit], found))
 
 
 def _show_difference(board: DashboardReader, tree: str, branch: str, what: str, asked: RowParams) -> Reply:
@@ -86,43 +73,10 @@ def _show_difference(board: DashboardReader, tree: str, branch: str, what: str, 
         return nothing(RESULTS)
     found = compare(*(board.rows(side, tests=what != "builds") for side in sides))
     if what:
-        return reply_json(_encode_rows(getattr(found, what)))
-    return reply_json(_encode_difference(found, tree, branch, sides[1]))
-
-
-def _encode_difference(found: CommitComparison, tree: str, branch: str, checkouts: Sequence[Fields]) -> Wire:
-    return {
-        "treeName": tree,
-        "branch": branch,
-        "gitUrl": checkouts[-1].get("git_repository_url"),
-        "summary": {name: _encode_pair(getattr(found, name)) for name in KINDS},
-    }
-
-
-def _encode_pair(pair: Pair) -> Wire:
-    a, b = pair.a.tally, pair.b.tally
-    return {
-        "sideA": _encode_side(pair.a),
-        "sideB": _encode_side(pair.b),
-        "delta": {"pass": b.passed - a.passed, "fail": b.failed - a.failed},
-        "changes": pair.changes(),
-    }
-
-
-def _encode_side(side: CommitResults) -> Wire:
-    return {"pass": side.tally.passed, "fail": side.tally.failed, "inconclusive": side.tally.inconclusive}
-
-
-def _encode_rows(pair: Pair) -> list[Wire]:
-    names = ("config_name", "architecture", "compiler", "path", "platform")
-    return [
-        {
-            **dict(zip(names, key, strict=False)),
-            "status_a": pair.a.statuses.get(key),
-            "status_b": pair.b.statuses.get(key),
-        }
-        for key in pair.identities
-    ]
+        change = schema.BuildChange if what == "builds" else schema.TestChange
+        return reply_json(encode(list[change], getattr(found, what).rows))  # type: ignore[valid-type]
+    url = sides[1][-1].get("git_repository_url")
+    return reply_json(encode(schema.Comparison, {"treeName": tree, "branch": branch, "gitUrl": url, "summary": found}))
 
 
 ROUTES = (

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from lib.dialects.dashboard.codec import Wire, encode_history_commit, encode_listing, encode_tags
-from lib.dialects.dashboard.codec_summary import encode_hardware_common, encode_summary
+from lib.dialects.dashboard.codec import Wire, encode
 from lib.dialects.dashboard.nothing import HARDWARE, HARDWARE_TESTS, HARDWARES, HISTORY, nothing
 from lib.dialects.dashboard.params import RowParams, check_window, decode_filter, decode_seconds
-from lib.dialects.dashboard.trees import encode_lists
 from lib.dialects.wire import Reply, Request, Route, decode_body, reply_json
-from lib.domain.dashboard.filter import RowFilter
-from lib.domain.dashboard.hardware import Hardware, Window, bench, hardware_of, list_hardware, tests_on
+from lib.domain.dashboard.hardware import Window, hardware_of, list_hardware, tests_on
 from lib.domain.dashboard.history import TreeSelector, commits
 from lib.domain.dashboard.reader import DashboardReader
+from lib.domain.dashboard.results import hardware_results
 from lib.domain.dashboard.row import TestRow
-from lib.domain.dashboard.summary import summarise
-from lib.domain.dashboard.tally import StatusTally
 from lib.domain.dashboard.tree import list_checkouts
 from lib.domain.hub import Hub
-from lib.domain.report.report import Fields
+from lib.domain.report.object import Checkout
 from lib.errors import Invalid
 from schemas.dashboard import hardware as schema
 from schemas.dashboard import shape
@@ -41,7 +37,7 @@ def find_hardware(request: Request, hub: Hub) -> Reply:
     if len(commits) > COMMITS_MAX:
         raise Invalid("commitsList", f"at most {COMMITS_MAX} commits")
     found = list_hardware(hub.dashboard(), Window(asked.origin, *window), commits)
-    return reply_json({"hardware": [_encode(each, encode_listing) for each in found]}) if found else nothing(HARDWARES)
+    return reply_json(encode(schema.HardwareList, {"hardware": found})) if found else nothing(HARDWARES)
 
 
 def find_by_revision(request: Request, hub: Hub) -> Reply:
@@ -51,18 +47,14 @@ def find_by_revision(request: Request, hub: Hub) -> Reply:
     branch, commit = asked.required("git_repository_branch"), asked.required("git_commit_hash")
     rows = board.rows(board.checkouts(commit, url, branch, tree))
     found = hardware_of(row for row in rows.tests if row.view["origin"] == asked.origin)
-    return (
-        reply_json({"hardware": [_encode(each, lambda tally: tally) for each in found]})
-        if found
-        else nothing(HARDWARES)
-    )
+    return reply_json(encode(schema.RevisionHardware, {"hardware": found})) if found else nothing(HARDWARES)
 
 
 def find_selectors(request: Request, hub: Hub) -> Reply:
     """GET /hardware/selectors"""
     asked = RowParams(request)
     found = list_checkouts(hub.dashboard(), asked.origin, asked.interval())
-    return reply_json({"trees": _encode_selectors(found)}) if found else nothing(HARDWARES)
+    return reply_json(encode(schema.Selectors, {"trees": _nest(found)})) if found else nothing(HARDWARES)
 
 
 def show(what: str) -> Callable[[Request, Hub], Reply]:
@@ -71,27 +63,12 @@ def show(what: str) -> Callable[[Request, Hub], Reply]:
     def handle(request: Request, hub: Hub) -> Reply:
         asked = decode_body(request, schema.HardwareQuery)
         chosen, board = decode_filter(asked.filter), hub.dashboard()
-        return _reply_of(what, board, _tests(board, request.params["name"], asked), chosen, asked.selectedCommits)
+        tests = _tests(board, request.params["name"], asked)
+        if not tests:
+            return nothing(HARDWARE_TESTS if what in ("boots", "tests") else HARDWARE)
+        return reply_json(encode(_GIVES[what], hardware_results(board, tests, asked.selectedCommits, chosen, what)))
 
     return handle
-
-
-def _reply_of(
-    what: str, board: DashboardReader, tests: Sequence[TestRow], chosen: RowFilter, selected: Mapping[str, str]
-) -> Reply:
-    if not tests:
-        return nothing(HARDWARE_TESTS if what in ("boots", "tests") else HARDWARE)
-    found = bench(tests, selected)
-    answer: Wire = {}
-    if chosen.needs_issues or what in ("summary", "full"):
-        board.link(found.rows)
-    if what in ("summary", "full"):
-        summary = summarise(found.rows, chosen)
-        answer["common"] = encode_hardware_common(found)
-        answer |= encode_summary(summary, board.issues(summary.issues))
-    if what != "summary":
-        answer |= encode_lists(what, found.rows, chosen)
-    return reply_json(answer)
 
 
 def find_commits(request: Request, hub: Hub) -> Reply:
@@ -101,10 +78,10 @@ def find_commits(request: Request, hub: Hub) -> Reply:
     board, table = hub.dashboard(), {}
     for head in asked.commitHeads:
         line = TreeSelector(head.repositoryUrl, head.branch, head.treeName)
-        found = [encode_history_commit(commit) for commit in commits(board, line, begin, end)]
+        found = commits(board, line, begin, end)
         if found:
             table[f"{head.treeName}:{head.repositoryUrl}:{head.branch}"] = found
-    return reply_json({"commit_history_table": table}) if table else nothing(HISTORY)
+    return reply_json(encode(schema.CommitTable, {"commit_history_table": table})) if table else nothing(HISTORY)
 
 
 def _tests(board: DashboardReader, name: str, asked: schema.HardwareQuery) -> list[TestRow]:
@@ -121,28 +98,14 @@ def _window(asked: schema.HardwareQuery) -> tuple[datetime, datetime]:
     )
 
 
-def _encode(hardware: Hardware, encode_tally: Callable[[StatusTally], object]) -> Wire:
-    counts = hardware.counts
-    return {
-        "hardware": sorted(hardware.compatibles) or None,
-        "platform": hardware.platform,
-        "build_status_summary": encode_tally(counts.builds),
-        "boot_status_summary": encode_tally(counts.boots),
-        "test_status_summary": encode_tally(counts.tests),
-    }
-
-
-def _encode_selectors(checkouts: Sequence[Fields]) -> list[Wire]:
+def _nest(checkouts: Sequence[Checkout]) -> list[Wire]:
     """Trees, their branches, and the revisions of those, newest first."""
-    trees: dict[str | None, dict[tuple[str | None, str | None], dict[str, Wire]]] = {}
+    trees: dict[str | None, dict[tuple[str | None, str | None], dict[str, Checkout]]] = {}
     for view in checkouts:
         place = view.get("git_repository_url"), view.get("git_repository_branch")
         revisions = trees.setdefault(view.get("tree_name"), {}).setdefault(place, {})
         if (commit := view.get("git_commit_hash")) is not None:
-            revisions.setdefault(commit, {
-                "git_commit_hash": commit, "git_commit_name": view.get("git_commit_name"),
-                "git_commit_tags": encode_tags(view), "start_time": view.get("start_time"),
-            })  # fmt: skip
+            revisions.setdefault(commit, view)
     return [
         {
             "tree_name": tree,

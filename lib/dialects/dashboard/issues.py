@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from lib.dialects.dashboard.codec import encode_build, encode_test
-from lib.dialects.dashboard.codec_issue import (
-    encode_issue,
-    encode_issue_details,
-    encode_issue_options,
-    encode_sighting,
-    encode_spread,
-)
+from collections.abc import Sequence
+
+from lib.dialects.dashboard.codec import Wire, encode
 from lib.dialects.dashboard.nothing import ISSUE, ISSUE_BUILDS, ISSUE_TESTS, ISSUES, nothing
-from lib.dialects.dashboard.params import RowParams
+from lib.dialects.dashboard.params import CULPRITS, RowParams
 from lib.dialects.dashboard.trees import FILTERS
 from lib.dialects.wire import Reply, Request, Route, decode_body, reply_json
 from lib.domain.dashboard.issue import first_sighting, list_issues, load_issue, spread, targets
 from lib.domain.dashboard.reader import DashboardReader
 from lib.domain.dashboard.row import BuildRow, IssueKey, TestRow, in_order
 from lib.domain.hub import Hub
+from lib.domain.report.report import Fields
 from schemas.dashboard import issue as schema
 
 BODY_BYTES_MAX = 1024 * 1024
@@ -28,15 +24,22 @@ def find_issues(request: Request, hub: Hub) -> Reply:
     asked, board = RowParams(request), hub.dashboard()
     begin, end = asked.window() or (asked.interval(), request.now)
     chosen = asked.issue_filter()
-    found = [encode_issue(body) for body in list_issues(board, begin, end) if chosen.takes(body["object"])]
+    found = [body for body in list_issues(board, begin, end) if chosen.takes(body["object"])]
     if not found:
         return nothing(ISSUES)
-    extras = {issue["id"]: encode_sighting(first_sighting(board, issue["id"])) for issue in found}
-    return reply_json({
-        "issues": found,
-        "extras": {id: incident for id, incident in extras.items() if incident is not None},
-        "filters": encode_issue_options(found),
-    })  # fmt: skip
+    views = [body["object"] for body in found]
+    extras = {view["id"]: first_sighting(board, view["id"]) for view in views}
+    extras = {id: sighting for id, sighting in extras.items() if sighting is not None}
+    return reply_json(encode(schema.IssueList, {"issues": found, "extras": extras, "filters": _options(views)}))
+
+
+def _options(issues: Sequence[Fields]) -> Wire:
+    """What a list of issues may be filtered by."""
+    return {
+        "origins": {issue["origin"] for issue in issues},
+        "culprits": [name for name in CULPRITS if any((issue.get("culprit") or {}).get(name) for issue in issues)],
+        "categories": sorted({name for issue in issues for name in issue.get("categories") or ()}),
+    }
 
 
 def show_issue(request: Request, hub: Hub) -> Reply:
@@ -45,7 +48,9 @@ def show_issue(request: Request, hub: Hub) -> Reply:
     body = load_issue(board, id, RowParams(request).version())
     if body is None:
         return nothing(ISSUE)
-    return reply_json(encode_issue_details(body, encode_spread(id, spread(board, id), (body["object"]["version"],))))
+    return reply_json(
+        encode(schema.IssueDetails, {**body, "extra": {id: spread(board, id, (body["object"]["version"],))}})
+    )
 
 
 def show_builds(request: Request, hub: Hub) -> Reply:
@@ -55,8 +60,8 @@ def show_builds(request: Request, hub: Hub) -> Reply:
     chosen = asked.filter()
     ids = targets(board, key, "build_id") if key is not None else []
     rows: list[BuildRow] = in_order(list(board.hang_builds(board.views("builds", ids).values()).values()))
-    found = [{**encode_build(row), "tree_name": row.checkout.get("tree_name")} for row in rows if chosen.takes(row)]
-    return reply_json(found) if found else nothing(ISSUE_BUILDS)
+    found = [row for row in rows if chosen.takes(row)]
+    return reply_json(encode(list[schema.IssueBuild], found)) if found else nothing(ISSUE_BUILDS)
 
 
 def show_tests(request: Request, hub: Hub) -> Reply:
@@ -66,11 +71,8 @@ def show_tests(request: Request, hub: Hub) -> Reply:
     chosen = asked.filter()
     ids = targets(board, key, "test_id") if key is not None else []
     rows: list[TestRow] = in_order(board.hang(board.views("tests", ids).values()))
-    names = ("tree_name", "git_repository_branch")
-    found = [
-        {**encode_test(row), **{name: row.checkout.get(name) for name in names}} for row in rows if chosen.takes(row)
-    ]
-    return reply_json(found) if found else nothing(ISSUE_TESTS)
+    found = [row for row in rows if chosen.takes(row)]
+    return reply_json(encode(list[schema.IssueTest], found)) if found else nothing(ISSUE_TESTS)
 
 
 def _key(board: DashboardReader, id: str, asked: RowParams) -> IssueKey | None:
@@ -88,10 +90,9 @@ def find_extras(request: Request, hub: Hub) -> Reply:
     versions: dict[str, set[int]] = {}
     for id, version in decode_body(request, schema.ExtrasQuery).issues:
         versions.setdefault(id, set()).update(() if version is None else (version,))
-    found = {id: spread(board, id) for id in versions}
-    return reply_json({
-        "issues": {id: encode_spread(id, found[id], versions[id]) for id in versions if found[id].first is not None}
-    })  # fmt: skip
+    spreads = {id: spread(board, id, some) for id, some in versions.items()}
+    found = {id: each for id, each in spreads.items() if each.first is not None}
+    return reply_json(encode(schema.IssueExtras, {"issues": found}))
 
 
 ROUTES = (

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from lib.dialects.dashboard.codec import encode_build_details, encode_build_test, encode_run, encode_test_details
-from lib.dialects.dashboard.codec_summary import encode_issue_refs
+from typing import Any
+
+from lib.dialects.dashboard.codec import encode
 from lib.dialects.dashboard.nothing import BUILD, BUILD_ISSUES, TEST, TEST_HISTORY, TEST_ISSUES, nothing
 from lib.dialects.dashboard.params import RowParams
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.dashboard.history import RUNS_SHOWN, RunSelector, TreeSelector, runs, trend
-from lib.domain.dashboard.reader import DashboardReader, Rows
+from lib.domain.dashboard.reader import DashboardReader
 from lib.domain.dashboard.report import RUNS_MAX
-from lib.domain.dashboard.row import BuildRow, Row, TestRow, in_order
-from lib.domain.dashboard.tally import StatusTally
+from lib.domain.dashboard.results import issues_of
+from lib.domain.dashboard.row import BuildRow, Row, StoredTest, TestRow, in_order
 from lib.domain.hub import Hub
 from lib.domain.report.report import Key
 from schemas.dashboard import result as schema
@@ -24,7 +25,7 @@ def show_build(request: Request, hub: Hub) -> Reply:
     row = _build(board, request.params["id"])
     if row is None:
         return nothing(BUILD)
-    return reply_json(encode_build_details(board.archive.whole([row.view])[0], row.checkout))
+    return reply_json(encode(schema.BuildDetails, BuildRow(_whole(board, row), row.checkout)))
 
 
 def show_build_tests(request: Request, hub: Hub) -> Reply:
@@ -34,7 +35,9 @@ def show_build_tests(request: Request, hub: Hub) -> Reply:
     if row is None:
         return nothing(BUILD)
     tests = [TestRow(body["object"], row) for body in board.children("tests", "build_id", (id,))]
-    return reply_json([encode_build_test(test) for test in in_order(tests)])
+    for test in tests:
+        test.is_whole = True
+    return reply_json(encode(list[schema.BuildTest], in_order(tests)))
 
 
 def show_build_issues(request: Request, hub: Hub) -> Reply:
@@ -43,7 +46,7 @@ def show_build_issues(request: Request, hub: Hub) -> Reply:
     row = _build(board, request.params["id"])
     if row is None:
         return nothing(BUILD)
-    return _issues(board, row, Rows(builds=[row])) or nothing(BUILD_ISSUES)
+    return _reply_issues(board, row, BUILD_ISSUES)
 
 
 def show_test(request: Request, hub: Hub) -> Reply:
@@ -53,7 +56,7 @@ def show_test(request: Request, hub: Hub) -> Reply:
     if body is None:
         return nothing(TEST)
     (row,) = board.hang([body["object"]])
-    return reply_json(encode_test_details(board.archive.whole([row.view])[0], row, body["changed_at"]))
+    return reply_json(encode(schema.TestDetails, StoredTest(_whole(board, row), row.build, body["changed_at"])))
 
 
 def show_test_issues(request: Request, hub: Hub) -> Reply:
@@ -63,7 +66,7 @@ def show_test_issues(request: Request, hub: Hub) -> Reply:
     if not views:
         return nothing(TEST)
     (row,) = board.hang(views.values())
-    return _issues(board, row, Rows(tests=[row])) or nothing(TEST_ISSUES)
+    return _reply_issues(board, row, TEST_ISSUES)
 
 
 def show_history(request: Request, hub: Hub) -> Reply:
@@ -76,23 +79,22 @@ def show_history(request: Request, hub: Hub) -> Reply:
     found = runs(hub.dashboard(), course, until, asked.number("group_size", 1, RUNS_MAX) or RUNS_SHOWN)
     if not found:
         return nothing(TEST_HISTORY)
-    return reply_json({
-        "status_history": [encode_run(row) for row in found],
-        "regression_type": trend([row.status for row in found]),
-    })  # fmt: skip
+    answer = {"status_history": found, "regression_type": trend([row.status for row in found])}
+    return reply_json(encode(schema.StatusHistory, answer))
 
 
 def _build(board: DashboardReader, id: str) -> BuildRow | None:
     return board.hang_builds(board.views("builds", (id,)).values()).get(id)
 
 
-def _issues(board: DashboardReader, row: Row, rows: Rows) -> Reply | None:
-    """The issues seen in one row; None when there are none."""
-    board.link(rows)
-    if not row.issues:
-        return None
-    tallies = {key: StatusTally([row.status]) for key in row.issues}
-    return reply_json(encode_issue_refs(tallies, board.issues(tallies)))
+def _whole(board: DashboardReader, row: Row) -> Any:
+    """The view of a row, its excerpt put back."""
+    return board.archive.whole([dict(row.view)])[0]
+
+
+def _reply_issues(board: DashboardReader, row: Row, text: str) -> Reply:
+    found = issues_of(board, row)
+    return reply_json(encode(list[shape.IssueRef], found)) if found else nothing(text)
 
 
 ROUTES = (

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import NamedTuple
+from urllib.parse import quote
 
-from lib.dialects.dashboard.codec_report import encode_report
+from lib.dialects.dashboard.codec import encode
 from lib.dialects.dashboard.nothing import ORIGINS, TREE, nothing
 from lib.dialects.dashboard.params import RowParams
 from lib.dialects.wire import Reply, Request, Route, reply_json
 from lib.domain.dashboard.history import TreeSelector
 from lib.domain.dashboard.origin import find_origins
-from lib.domain.dashboard.report import AGE_HOURS_MAX, PATH_CHARS_MAX, PATHS_MAX, RUNS_MAX, ReportQuery, report
+from lib.domain.dashboard.report import (
+    AGE_HOURS_MAX,
+    PATH_CHARS_MAX,
+    PATHS_MAX,
+    RUNS_MAX,
+    CheckoutReport,
+    ReportQuery,
+    report,
+)
 from lib.domain.hub import Hub
+from lib.domain.report.object import Checkout
 from lib.errors import Invalid
 from schemas.dashboard import report as schema
 
@@ -34,7 +45,22 @@ def show_report(request: Request, hub: Hub) -> Reply:
     if wanted.age_min > wanted.age_max:
         raise Invalid("min_age_in_hours", "must not be more than max_age_in_hours")
     found = report(hub.dashboard(), wanted, request.now)
-    return nothing(TREE) if found is None else reply_json(encode_report(found, request.base_url))
+    if found is None:
+        return nothing(TREE)
+    return reply_json(encode(schema.TreeReport, LocatedReport(_url_of(found.checkout, request.base_url), found)))
+
+
+class LocatedReport(NamedTuple):
+    """A report, and where its checkout can be read whole."""
+
+    dashboard_url: str
+    report: CheckoutReport
+
+
+def _url_of(view: Checkout, base_url: str) -> str:
+    url, branch = quote(view["git_repository_url"], safe=""), quote(view["git_repository_branch"], safe="")
+    path = f"/api/tree/{view.get('git_commit_hash')}/full"
+    return f"{base_url}{path}?git_url={url}&git_branch={branch}&origin={view['origin']}"
 
 
 def show_origins(request: Request, hub: Hub) -> Reply:

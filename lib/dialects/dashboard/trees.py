@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from lib.dialects.dashboard.codec import Wire, encode_commit, encode_rows, encode_tree
-from lib.dialects.dashboard.codec_summary import encode_summary, encode_tree_common
+from lib.dialects.dashboard.codec import encode
 from lib.dialects.dashboard.nothing import BUILDS, HISTORY, RESULTS, TREES, nothing
 from lib.dialects.dashboard.params import RowParams, check_window
 from lib.dialects.wire import Reply, Request, Route, reply_json
-from lib.domain.dashboard.filter import RowFilter
 from lib.domain.dashboard.history import (
     COMMITS_MAX,
     Commit,
@@ -20,11 +18,11 @@ from lib.domain.dashboard.history import (
     history,
     line_of,
 )
-from lib.domain.dashboard.reader import DashboardReader, Rows
-from lib.domain.dashboard.summary import summarise
+from lib.domain.dashboard.reader import DashboardReader
+from lib.domain.dashboard.results import tree_results
 from lib.domain.dashboard.tree import list_trees
 from lib.domain.hub import Hub
-from lib.domain.report.report import Fields
+from lib.domain.report.object import Checkout
 from lib.errors import Invalid
 from schemas.dashboard import shape as schema
 
@@ -41,7 +39,7 @@ def find_trees(request: Request, hub: Hub) -> Reply:
     """GET /tree"""
     asked = RowParams(request)
     found = list_trees(hub.dashboard(), asked.origin, asked.interval())
-    return reply_json([encode_tree(tree) for tree in found]) if found else nothing(TREES)
+    return reply_json(encode(list[schema.TreeItem], found)) if found else nothing(TREES)
 
 
 def show(what: str) -> Callable[[Request, Hub], Reply]:
@@ -56,32 +54,13 @@ def show(what: str) -> Callable[[Request, Hub], Reply]:
     return handle
 
 
-def reply_of(what: str, board: DashboardReader, checkouts: Sequence[Fields], asked: RowParams) -> Reply:
+def reply_of(what: str, board: DashboardReader, checkouts: Sequence[Checkout], asked: RowParams) -> Reply:
     """What there is of the checkouts of one commit: their summary, one of the lists, or everything."""
-    chosen = asked.filter()
-    rows = board.rows(checkouts, tests=what != "builds") if checkouts else Rows()
-    if not checkouts or (what == "builds" and not rows.builds):
+    whole = asked.text("full_environment_misc") in ("1", "true", "True")
+    found = tree_results(board, checkouts, asked.filter(), what, whole=whole)
+    if found is None:
         return nothing(BUILDS if what == "builds" else RESULTS)
-    if chosen.needs_issues or what in ("summary", "full"):
-        board.link(rows)
-    answer: Wire = {}
-    if what in ("summary", "full"):
-        summary = summarise(rows, chosen)
-        answer["common"] = encode_tree_common(summary, checkouts[-1])
-        answer |= encode_summary(summary, board.issues(summary.issues))
-    if what != "summary":
-        answer |= encode_lists(what, rows, chosen, whole=asked.text("full_environment_misc") in ("1", "true", "True"))
-    return reply_json(answer)
-
-
-def encode_lists(what: str, rows: Rows, chosen: RowFilter, *, whole: bool = False) -> Wire:
-    """The rows that the filter takes, of one kind or (`full`) of all."""
-    lists = {}
-    for name, kind in KINDS.items():
-        if what in (name, "full"):
-            some = [row for row in rows if row.kind == kind and chosen.takes(row)]
-            lists[name] = encode_rows(some, whole=whole)
-    return lists
+    return reply_json(encode(_GIVES[what], found))
 
 
 def find_commits(request: Request, hub: Hub) -> Reply:
@@ -92,7 +71,7 @@ def find_commits(request: Request, hub: Hub) -> Reply:
     return reply_history(board, checkouts, TreeSelector(url, branch, "", asked.origin), asked)
 
 
-def reply_history(board: DashboardReader, checkouts: Sequence[Fields], line: TreeSelector, asked: RowParams) -> Reply:
+def reply_history(board: DashboardReader, checkouts: Sequence[Checkout], line: TreeSelector, asked: RowParams) -> Reply:
     """The history of a tree up to a commit; of a given time, if there is one."""
     if not checkouts:
         return nothing(HISTORY)
@@ -119,7 +98,7 @@ def reply_commits(board: DashboardReader, found: Sequence[Commit], asked: RowPar
     if not found:
         return nothing(HISTORY)
     count_each(board, found, asked.filter(), _kinds(asked))
-    return reply_json([encode_commit(commit) for commit in found])
+    return reply_json(encode(list[schema.CommitItem], found))
 
 
 def _kinds(asked: RowParams) -> frozenset[str]:

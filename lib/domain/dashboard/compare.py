@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from lib.domain.dashboard.reader import Rows
 from lib.domain.dashboard.row import BuildRow, Row
@@ -36,6 +37,18 @@ class CommitResults:
             self.statuses[key] = row.status
 
 
+class Change(NamedTuple):
+    """A result at both commits; None where it did not run."""
+
+    status_a: str | None
+    status_b: str | None
+    config_name: str
+    architecture: str
+    compiler: str
+    path: str = ""
+    platform: str = ""
+
+
 @dataclass(slots=True)
 class Pair:
     """The results of a kind at both commits."""
@@ -48,6 +61,20 @@ class Pair:
         """Everything that ran at either, in order."""
         return sorted({*self.a.statuses, *self.b.statuses})
 
+    @property
+    def rows(self) -> list[Change]:
+        """Everything that ran at either."""
+        return [Change(self.a.statuses.get(key), self.b.statuses.get(key), *key) for key in self.identities]
+
+    @property
+    def passed_more(self) -> int:
+        return self.b.tally.passed - self.a.tally.passed
+
+    @property
+    def failed_more(self) -> int:
+        return self.b.tally.failed - self.a.tally.failed
+
+    @property
     def changes(self) -> dict[str, int]:
         """How many results changed how."""
         counts = dict.fromkeys(CHANGES, 0)

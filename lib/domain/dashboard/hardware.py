@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from lib.domain.dashboard.reader import DashboardReader, Rows, same, since, until
 from lib.domain.dashboard.row import UNKNOWN, BuildRow, TestRow, in_order
 from lib.domain.dashboard.tree import CheckoutCounts, TreeKey, heads, tree_of
+from lib.domain.report.object import Checkout
 from lib.domain.report.report import Fields
 from lib.store.port import Where
 
@@ -40,18 +42,29 @@ class Hardware:
     compatibles: dict[str, None] = field(default_factory=dict)
     counts: CheckoutCounts = field(default_factory=CheckoutCounts)
 
+    @property
+    def compatible_names(self) -> list[str] | None:
+        """What it is compatible with, by name; None for nothing."""
+        return sorted(self.compatibles) or None
+
 
 @dataclass(slots=True)
 class TreeOnHardware:
-    """A tree that ran on some hardware: its newest checkout there, and the commit that is shown, if any."""
+    """A tree that ran on some hardware: its place in the list of trees, in digits, its newest checkout there, and the
+    commit that is shown, if any."""
 
-    head: Fields
+    index: str
+    head: Checkout
     commit: str | None
     counts: CheckoutCounts = field(default_factory=CheckoutCounts)
 
+    @property
+    def is_selected(self) -> bool:
+        return self.commit is not None
+
 
 @dataclass(slots=True)
-class HardwareResults:
+class HardwareRuns:
     """What ran on one piece of hardware: its trees, the rows of their shown commits, and what it is compatible with."""
 
     trees: list[TreeOnHardware]
@@ -69,7 +82,7 @@ def tests_on(board: DashboardReader, name: str, window: Window) -> list[TestRow]
     return [row for row in rows if row.checkout and (row.platform == name or name in row.compatibles)]
 
 
-def bench(tests: Sequence[TestRow], selected: Mapping[str, str]) -> HardwareResults:
+def bench(tests: Sequence[TestRow], selected: Mapping[str, str]) -> HardwareRuns:
     """What is shown of tests on one piece of hardware. `selected` names commits (or HEAD) by a tree's place in the list
     of trees, in digits; empty, it means the newest of every tree."""
     newest = heads(row.checkout for row in tests)
@@ -77,7 +90,7 @@ def bench(tests: Sequence[TestRow], selected: Mapping[str, str]) -> HardwareResu
     for place, key in enumerate(sorted(newest)):
         head = newest[key]
         commit = selected.get(str(place)) if selected else HEAD
-        shown[key] = TreeOnHardware(head, head.get("git_commit_hash", "") if commit == HEAD else commit)
+        shown[key] = TreeOnHardware(str(place), head, head.get("git_commit_hash", "") if commit == HEAD else commit)
     kept = []
     for row in tests:
         tree = shown[tree_of(row.checkout)]
@@ -89,7 +102,7 @@ def bench(tests: Sequence[TestRow], selected: Mapping[str, str]) -> HardwareResu
     for row in kept:
         _count_test(shown[tree_of(row.checkout)].counts, row)
     compatibles = sorted({name for row in tests for name in row.compatibles})
-    return HardwareResults(list(shown.values()), rows, compatibles)
+    return HardwareRuns(list(shown.values()), rows, compatibles)
 
 
 def list_hardware(board: DashboardReader, window: Window, commits: frozenset[str] = frozenset()) -> list[Hardware]:
@@ -122,7 +135,7 @@ def hardware_of(rows: Iterable[TestRow]) -> list[Hardware]:
     return [_hardware(name, by_platform[name]) for name in sorted(by_platform)]
 
 
-def _is_named(checkout: Fields) -> bool:
+def _is_named(checkout: Checkout) -> bool:
     return "git_commit_hash" in checkout
 
 
@@ -156,6 +169,6 @@ def _builds_of(rows: Iterable[TestRow]) -> list[BuildRow]:
 _KEPT = ("id", "origin", "build_id", "path", "status", "environment")
 
 
-def _lean(view: Fields) -> Fields:
+def _lean(view: Fields) -> Any:
     """What a list needs of a test: there may be very many."""
     return {name: view[name] for name in _KEPT if name in view}

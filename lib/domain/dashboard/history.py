@@ -11,7 +11,7 @@ from lib.domain.dashboard.filter import RowFilter
 from lib.domain.dashboard.reader import DashboardReader, same, since, until
 from lib.domain.dashboard.row import TestRow
 from lib.domain.dashboard.tree import CheckoutCounts
-from lib.domain.report.report import Fields
+from lib.domain.report.object import Checkout, Test
 from lib.errors import TooCostly
 from lib.store.port import Where
 
@@ -30,11 +30,11 @@ LOOKED_AT_ONCE = 100
 class Commit:
     """A commit by its checkouts in one tree, and what was found there."""
 
-    checkouts: list[Fields]
+    checkouts: list[Checkout]
     counts: CheckoutCounts = field(default_factory=CheckoutCounts)
 
     @property
-    def newest(self) -> Fields:
+    def newest(self) -> Checkout:
         return self.checkouts[-1]
 
     @property
@@ -54,7 +54,7 @@ class TreeSelector:
     def conditions(self) -> list[Where]:
         return [same(name, value) for name, value in self._named() if value]
 
-    def holds(self, view: Fields) -> bool:
+    def holds(self, view: Checkout) -> bool:
         """Whether a checkout belongs to it."""
         return all(view.get(name) == value for name, value in self._named() if value)
 
@@ -65,10 +65,10 @@ class TreeSelector:
         )  # fmt: skip
 
 
-def line_of(checkout: Fields) -> TreeSelector:
+def line_of(checkout: Checkout) -> TreeSelector:
     """The line a checkout belongs to, whatever its tree is called."""
-    get = checkout.get
-    return TreeSelector(get("git_repository_url", ""), get("git_repository_branch", ""), "", checkout["origin"])
+    url, branch = checkout.get("git_repository_url", ""), checkout.get("git_repository_branch", "")
+    return TreeSelector(url, branch, "", checkout["origin"])
 
 
 def commits(
@@ -84,7 +84,7 @@ def commits(
         where.append(since(begin))
     if end is not None:
         where.append(Where("start_time", "<=", end) if isinstance(end, str) else until(end))
-    found: dict[str, list[Fields]] = {}
+    found: dict[str, list[Checkout]] = {}
     for body in board.find("checkouts", *where, order="-start_time", page=most * 2):
         view = body["object"]
         commit = view.get("git_commit_hash")
@@ -105,7 +105,7 @@ def commits_of(board: DashboardReader, hashes: Iterable[str], line: TreeSelector
     return sorted(map(Commit, filter(None, found)), key=lambda c: c.earliest_start or "", reverse=True)
 
 
-def history(board: DashboardReader, checkouts: Sequence[Fields], line: TreeSelector) -> list[Commit]:
+def history(board: DashboardReader, checkouts: Sequence[Checkout], line: TreeSelector) -> list[Commit]:
     """A commit and those before it on its line, newest first."""
     here = Commit(list(checkouts))
     starts = [view["start_time"] for view in checkouts if "start_time" in view]
@@ -146,7 +146,7 @@ def runs(board: DashboardReader, course: RunSelector, end: datetime | None, most
     if end is not None:
         where.append(until(end))
     found: list[TestRow] = []
-    batch: list[Fields] = []
+    batch: list[Test] = []
     for looked, body in enumerate(board.find("tests", *where, order="-start_time", page=LOOKED_AT_ONCE), 1):
         batch.append(body["object"])
         if len(batch) == LOOKED_AT_ONCE:

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from typing import NamedTuple
 
 from lib.clock import stamp
 from lib.domain.dashboard.reader import DashboardReader, same
 from lib.domain.dashboard.row import IssueKey
 from lib.domain.report.archive import KEYS_AT_ONCE
-from lib.domain.report.report import Fields, Key
+from lib.domain.report.object import Checkout, Incident, Issue
+from lib.domain.report.report import Key
 from lib.store.collection import cut
 from lib.store.port import Body, Where
 
@@ -31,16 +33,35 @@ class Sighting:
 
     version: int
     heard_at: str
-    checkout: Fields
+    checkout: Checkout
+
+
+class VersionTree(NamedTuple):
+    """A branch that a version of an issue was seen in."""
+
+    tree_name: str | None
+    git_repository_branch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssueVersion:
+    """A version of an issue, the trees (name, branch) it was seen in, and what those say of where it has got to."""
+
+    id: str
+    version: int
+    trees: list[VersionTree]
+    tags: list[str]
 
 
 @dataclass(slots=True)
 class Occurrences:
-    """Where an issue was seen: first, last, and in which trees (name, branch) by version."""
+    """Where an issue was seen: first, last, and in which trees (name, branch) by version. `versions` are those that
+    were asked for or seen."""
 
     first: Sighting | None
     last: Sighting | None
     trees: dict[int, set[tuple[str, str]]] = field(default_factory=dict)
+    versions: dict[str, IssueVersion] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +72,7 @@ class IssueFilter:
     culprits: frozenset[str] = frozenset()
     categories: frozenset[str] = frozenset()
 
-    def takes(self, issue: Fields) -> bool:
+    def takes(self, issue: Issue) -> bool:
         """Whether an issue is asked for."""
         if self.origins and issue["origin"] not in self.origins:
             return False
@@ -108,14 +129,18 @@ def _when(sighting: Sighting) -> tuple[str, str, str]:
     return sighting.heard_at, sighting.checkout.get("start_time", ""), sighting.checkout["id"]
 
 
-def spread(board: DashboardReader, id: str) -> Occurrences:
+def spread(board: DashboardReader, id: str, versions: Iterable[int] = ()) -> Occurrences:
     """Where an issue was seen; its trees as far as its newest INCIDENTS_MAX incidents tell."""
     found = Occurrences(first_sighting(board, id), first_sighting(board, id, "-first_received"))
     incidents = board.find("incidents", same("issue_id", id), order="-first_received")
     some = [body for body in islice(incidents, INCIDENTS_MAX) if _shows(body["object"], id)]
     for sighting in _place(board, some):
-        get = sighting.checkout.get
-        found.trees.setdefault(sighting.version, set()).add((get("tree_name", ""), get("git_repository_branch", "")))
+        place = sighting.checkout.get("tree_name", ""), sighting.checkout.get("git_repository_branch", "")
+        found.trees.setdefault(sighting.version, set()).add(place)
+    for version in sorted({*versions, *found.trees}):
+        trees = found.trees.get(version, set())
+        named = [VersionTree(name or None, branch or None) for name, branch in sorted(trees)]
+        found.versions[str(version)] = IssueVersion(id, version, named, marks_of(trees))
     return found
 
 
@@ -133,7 +158,7 @@ def targets(board: DashboardReader, key: IssueKey, name: str) -> list[str]:
     return [view[name] for view in views if name in view]
 
 
-def _shows(incident: Fields, id: str, version: int | None = None) -> bool:
+def _shows(incident: Incident, id: str, version: int | None = None) -> bool:
     """Whether an incident says that the issue was seen, or at least not that it was not."""
     if incident["issue_id"] != id or incident.get("present") is False:
         return False

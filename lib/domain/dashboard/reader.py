@@ -1,7 +1,7 @@
 """The board: reads for one answer of the dashboard, in as few documents as it takes (kcidb.md 4.5).
 
 Everything it gives are views of reports and rows over them. Verbs by noun are in `tree`, `history`,
-`hardware`, `issue`, `report`, `compare`, which work on what is read through here.
+`hardware`, `issue`, `report`, `compare`, `results`, which work on what is read through here.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from lib.domain.dashboard.row import BuildRow, IssueKey, Row, TestRow, in_order
 from lib.domain.query.budget import Budget
 from lib.domain.report.archive import Archive
-from lib.domain.report.report import Fields, Key
+from lib.domain.report.object import Build, Checkout, Issue, Test
+from lib.domain.report.report import Key
 from lib.store.collection import cut
 from lib.store.port import Body, Scalar, Where
 
@@ -55,17 +57,19 @@ class DashboardReader:
             self.budget.spend()
             yield doc.body
 
-    def views(self, kind: str, ids: Iterable[str]) -> dict[str, Fields]:
+    def views(self, kind: str, ids: Iterable[str]) -> dict[str, Any]:
         """The reports of these ids, as far as there are any: id → view."""
         found = self.archive.load_many((Key(kind, id) for id in ids), self.budget)
         return {key.id: body["object"] for key, body in found.items()}
 
-    def issues(self, keys: Iterable[IssueKey]) -> dict[IssueKey, Fields]:
+    def issues(self, keys: Iterable[IssueKey]) -> dict[IssueKey, Issue]:
         """The issues of these ids and versions, as far as there are any."""
         found = self.archive.load_many((Key("issues", *key) for key in keys), self.budget)
         return {(view["id"], view["version"]): view for view in (body["object"] for body in found.values())}
 
-    def checkouts(self, commit: str, url: str = "", branch: str = "", tree: str = "", origin: str = "") -> list[Fields]:
+    def checkouts(
+        self, commit: str, url: str = "", branch: str = "", tree: str = "", origin: str = ""
+    ) -> list[Checkout]:
         """The checkouts of a commit, oldest first; "" leaves a condition out."""
         wanted = {
             "git_commit_hash": commit, "git_repository_url": url, "git_repository_branch": branch, "tree_name": tree,
@@ -78,7 +82,7 @@ class DashboardReader:
         ]
         return sorted(found, key=lambda view: (view.get("start_time") or "", view["id"]))
 
-    def rows(self, checkouts: Sequence[Fields], *, tests: bool = True) -> Rows:
+    def rows(self, checkouts: Sequence[Checkout], *, tests: bool = True) -> Rows:
         """Everything that hangs from these checkouts; without `tests`, the builds alone."""
         above = {view["id"]: view for view in checkouts}
         builds = {}
@@ -91,13 +95,13 @@ class DashboardReader:
             rows.tests = in_order([TestRow(view, builds[view["build_id"]]) for view in views])
         return rows
 
-    def hang(self, tests: Iterable[Fields]) -> list[TestRow]:
+    def hang(self, tests: Iterable[Test]) -> list[TestRow]:
         """Tests under their builds and checkouts, as far as those are there."""
         tests = list(tests)
         builds = self.hang_builds(self.views("builds", (view["build_id"] for view in tests)).values())
-        return [TestRow(v, builds.get(v["build_id"]) or BuildRow({"id": v["build_id"]}, {})) for v in tests]
+        return [TestRow(v, builds.get(v["build_id"]) or _unknown(v["build_id"])) for v in tests]
 
-    def hang_builds(self, builds: Iterable[Fields]) -> dict[str, BuildRow]:
+    def hang_builds(self, builds: Iterable[Build]) -> dict[str, BuildRow]:
         """Builds under their checkouts, as far as those are there, by id."""
         builds = list(builds)
         checkouts = self.views("checkouts", (view["checkout_id"] for view in builds))
@@ -114,6 +118,13 @@ class DashboardReader:
             for row in some:
                 if len(row.issues) > 1:
                     row.issues = sorted(set(row.issues))
+
+
+def _unknown(build_id: str) -> BuildRow:
+    """A build that is not stored."""
+    view: Any = {"id": build_id}
+    checkout: Any = {}
+    return BuildRow(view, checkout)
 
 
 def same(name: str, value: Scalar) -> Where:

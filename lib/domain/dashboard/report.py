@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from lib.domain.dashboard.history import TreeSelector, commits, trend
 from lib.domain.dashboard.issue import Sighting, first_sighting
 from lib.domain.dashboard.reader import DashboardReader, Rows, instant_text
 from lib.domain.dashboard.row import IssueKey, Row, TestRow
+from lib.domain.dashboard.summary import NO_ISSUE
 from lib.domain.dashboard.tally import StatusTally
 from lib.domain.query.pattern import sql_like
-from lib.domain.report.report import Fields
+from lib.domain.report.object import Checkout, Issue
 
 AGE_HOURS_MAX = 720
 """How far back a report looks at most."""
@@ -46,20 +48,59 @@ class SeenIssue:
 
     key: IssueKey
     row: Row
-    issue: Fields
+    issue: Issue
     first: Sighting | None
+
+    @property
+    def id(self) -> str:
+        return self.key[0]
+
+    issue_id = id
+
+    @property
+    def version(self) -> int:
+        return self.key[1]
+
+    @property
+    def build_id(self) -> str | None:
+        row = self.row.build if isinstance(self.row, TestRow) else self.row
+        return row.view["id"]
+
+    @property
+    def test_id(self) -> str | None:
+        return self.row.view["id"] if isinstance(self.row, TestRow) else None
+
+    @property
+    def first_seen(self) -> str | None:
+        return self.first.heard_at if self.first is not None else None
+
+    @property
+    def is_new_issue(self) -> bool:
+        """Whether this version was seen first at the commit of the result."""
+        first, commit = self.first, self.row.checkout.get("git_commit_hash")
+        return first is not None and first.version == self.version and first.checkout.get("git_commit_hash") == commit
 
 
 @dataclass(slots=True)
 class CheckoutReport:
     """A checkout, counted; tests whose histories changed, newest run first; and issues, by kind of result."""
 
-    checkout: Fields
+    checkout: Checkout
     builds: StatusTally = field(default_factory=StatusTally)
     boots: StatusTally = field(default_factory=StatusTally)
     tests: StatusTally = field(default_factory=StatusTally)
     trends: dict[str, dict[Course, list[TestRow]]] = field(default_factory=dict)
     issues: dict[str, list[SeenIssue]] = field(default_factory=dict)
+
+    @property
+    def histories(self) -> dict[str, dict[str, Any]]:
+        """The trends, each nested by platform, configuration, architecture and compiler, and path."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, courses in self.trends.items():
+            nested = found[name] = {}
+            for (platform, config, made_by, path), runs in courses.items():
+                nested.setdefault(platform, {}).setdefault(config, {}).setdefault(made_by, {})[path] = runs
+        return found
 
 
 def report(board: DashboardReader, asked: ReportQuery, now: datetime) -> CheckoutReport | None:
@@ -85,7 +126,7 @@ def trends(tests: Sequence[TestRow], asked: ReportQuery) -> dict[str, dict[Cours
     """The tests whose last runs differ, by what became of them (`regression`, `fixed`, `unstable`)."""
     likes = [sql_like(path) for path in asked.paths]
     courses: dict[Course, list[TestRow]] = {}
-    for row in sorted(tests, key=lambda row: (row.started, row.view["id"]), reverse=True):
+    for row in sorted(tests, key=lambda row: (row.started or "", row.view["id"]), reverse=True):
         if likes and not any(is_like(row.path) for is_like in likes):
             continue
         runs = courses.setdefault(_course(row), [])
@@ -116,7 +157,8 @@ def _issues(board: DashboardReader, rows: Rows) -> dict[str, list[SeenIssue]]:
     firsts = {id: first_sighting(board, id) for id in {id for id, _ in keys}}
     return {
         kind: [
-            SeenIssue(key, row, views.get(key, {}), firsts[key[0]]) for key, row in sorted(some.items(), key=_by_key)
+            SeenIssue(key, row, views.get(key, NO_ISSUE), firsts[key[0]])
+            for key, row in sorted(some.items(), key=_by_key)
         ]
         for kind, some in seen.items()
     }

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib.domain.dashboard.tally import NONE
+from lib.domain.report.object import Build, Checkout, Test
 from lib.domain.report.report import Fields
 
 UNKNOWN = "Unknown"
@@ -21,13 +22,28 @@ IssueKey = tuple[str, int]
 """An issue's id and version."""
 
 
-class BuildRow:
+class _Row:
+    """What builds and tests have in common."""
+
+    __slots__ = ()
+    view: Build | Test
+    checkout: Any
+
+    @property
+    def checkout_origin(self) -> str:
+        """The origin of its checkout; its own, when the checkout is unknown."""
+        origin: str = self.checkout.get("origin", self.view["origin"])
+        return origin
+
+
+class BuildRow(_Row):
     """A build under its checkout (empty when that is unknown). `issues` are those seen in it, once they are linked."""
 
     __slots__ = ("architecture", "checkout", "compiler", "config", "issues", "lab", "status", "view")
 
-    def __init__(self, view: Fields, checkout: Fields) -> None:
-        self.view, self.checkout = view, checkout
+    def __init__(self, view: Build, checkout: Checkout) -> None:
+        self.view: Build = view
+        self.checkout: Checkout = checkout
         self.status: str = view.get("status", NONE)
         self.config: str = view.get("config_name") or UNKNOWN
         self.architecture: str = view.get("architecture") or UNKNOWN
@@ -43,14 +59,15 @@ class BuildRow:
         return is_dummy(self.view["id"])
 
 
-class TestRow:
-    """A test under its build. It is a boot or a test, by its path."""
+class TestRow(_Row):
+    """A test under its build. It is a boot or a test, by its path. `is_whole`: its whole environment is shown."""
 
-    __slots__ = ("build", "compatibles", "issues", "kind", "lab", "path", "platform", "status", "view")
+    __slots__ = ("build", "compatibles", "is_whole", "issues", "kind", "lab", "path", "platform", "status", "view")
     __test__ = False
 
-    def __init__(self, view: Fields, build: BuildRow) -> None:
-        self.view, self.build = view, build
+    def __init__(self, view: Test, build: BuildRow) -> None:
+        self.view: Test = view
+        self.build = build
         self.status: str = view.get("status", NONE)
         self.path: str = view.get("path", "")
         self.kind = "boot" if is_boot(self.path) else "test"
@@ -60,10 +77,11 @@ class TestRow:
         misc = view.get("misc")
         self.lab: str = text_of(misc, "runtime") or text_of(misc, "lab") or UNKNOWN
         self.issues: list[IssueKey] = []
+        self.is_whole = False
 
     # What a test shares with its build.
     @property
-    def checkout(self) -> Fields:
+    def checkout(self) -> Checkout:
         return self.build.checkout
 
     @property
@@ -79,9 +97,35 @@ class TestRow:
         return self.build.compiler
 
     @property
-    def started(self) -> str:
-        """When it started, or its checkout did; "" when nobody says."""
-        return self.view.get("start_time") or self.checkout.get("start_time") or ""
+    def started(self) -> str | None:
+        """When it started, or its checkout did."""
+        return self.view.get("start_time") or self.checkout.get("start_time") or None
+
+    @property
+    def environment_compatible(self) -> list[str] | None:
+        """What its platform is compatible with; None for nothing."""
+        return self.compatibles or None
+
+    @property
+    def environment_misc(self) -> Fields:
+        """Its platform, among all that is known of its environment when that is shown whole."""
+        misc = self.view.get("environment", {}).get("misc") if self.is_whole else None
+        return {**(misc or {}), "platform": self.platform}
+
+
+class StoredTest(TestRow):
+    """A test by itself. `changed_at` is of its report."""
+
+    __slots__ = ("changed_at",)
+
+    def __init__(self, view: Test, build: BuildRow, changed_at: str) -> None:
+        super().__init__(view, build)
+        self.changed_at = changed_at
+
+    @property
+    def stated_environment(self) -> Fields:
+        """What its origin states of the environment; a platform always has its place."""
+        return {"platform": None, **((self.view.get("environment") or {}).get("misc") or {})}
 
 
 Row = BuildRow | TestRow

@@ -5,21 +5,48 @@ One pass over the rows: each is an option to filter by, and is counted if the fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from lib.domain.dashboard.filter import RowFilter
 from lib.domain.dashboard.reader import Rows
 from lib.domain.dashboard.row import UNKNOWN, BuildRow, IssueKey, Row, TestRow, text_of
 from lib.domain.dashboard.tally import StatusTally, Tallies, count
+from lib.domain.report.object import Issue
 
+NO_ISSUE: Any = {}
+"""In place of an issue without a report."""
 UNEXPLAINED = "unknown error"
 """Why a test failed that gives no reason."""
 
 
+class IssueTally(NamedTuple):
+    """An issue seen in results, and how those ended. Of one without a report, there are only the id and version."""
+
+    id: str
+    version: int
+    issue: Issue
+    tally: StatusTally
+
+
+def tally_issues(tallies: Mapping[IssueKey, StatusTally], issues: Mapping[IssueKey, Issue]) -> list[IssueTally]:
+    """The issues of some tallies, by id and version."""
+    return [IssueTally(*key, issues.get(key, NO_ISSUE), tallies[key]) for key in sorted(tallies)]
+
+
+class CompilerTally(NamedTuple):
+    """The tests of an architecture and compiler."""
+
+    arch: str
+    compiler: str
+    status: StatusTally
+
+
 @dataclass(slots=True)
 class ResultSummary:
-    """The builds, the boots or the tests of a summary. `unknown_issues` are failures without an issue."""
+    """The builds, the boots or the tests of a summary. `unknown_issues` are failures without an issue; `issue_refs` are
+    set once the reports of the issues are read."""
 
     status: StatusTally = field(default_factory=StatusTally)
     origins: Tallies = field(default_factory=dict)
@@ -27,6 +54,7 @@ class ResultSummary:
     labs: Tallies = field(default_factory=dict)
     issues: dict[IssueKey, StatusTally] = field(default_factory=dict)
     unknown_issues: int = 0
+    issue_refs: list[IssueTally] = field(default_factory=list)
 
     def add(self, row: Row) -> None:
         """Count one more row."""
@@ -53,6 +81,11 @@ class BuildPart(ResultSummary):
         count(self.architectures, row.architecture, row.status)
         self.compilers.setdefault(row.architecture, set()).add(row.compiler)
 
+    @property
+    def by_architecture(self) -> dict[str, dict[str, Any]]:
+        """The tally of each architecture, and its compilers."""
+        return {name: {**tally, "compilers": self.compilers[name]} for name, tally in self.architectures.items()}
+
 
 @dataclass(slots=True)
 class TestPart(ResultSummary):
@@ -78,6 +111,11 @@ class TestPart(ResultSummary):
             reason = text_of(row.view.get("misc"), "error_msg") or UNEXPLAINED
             self.reasons[reason] = self.reasons.get(reason, 0) + 1
             self.failed_platforms.add(row.platform)
+
+    @property
+    def by_compiler(self) -> list[CompilerTally]:
+        """The tally of each architecture and compiler, in order."""
+        return [CompilerTally(*key, self.architectures[key]) for key in sorted(self.architectures)]
 
 
 @dataclass(slots=True)

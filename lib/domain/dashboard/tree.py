@@ -9,7 +9,7 @@ from datetime import datetime
 from lib.domain.dashboard.reader import DashboardReader, same, since
 from lib.domain.dashboard.row import is_boot, is_dummy
 from lib.domain.dashboard.tally import NONE, StatusTally
-from lib.domain.report.report import Fields
+from lib.domain.report.object import Checkout
 from lib.store.port import Where
 
 TreeKey = tuple[str, str, str, str]
@@ -29,24 +29,23 @@ class CheckoutCounts:
 class Tree:
     """A tree by its newest checkout, and what was found there."""
 
-    checkout: Fields
+    checkout: Checkout
     counts: CheckoutCounts = field(default_factory=CheckoutCounts)
 
 
-def tree_of(checkout: Fields) -> TreeKey:
+def tree_of(checkout: Checkout) -> TreeKey:
     """Which tree a checkout is of."""
-    get = checkout.get
     return (
-        get("tree_name", ""),
-        get("git_repository_url", ""),
-        get("git_repository_branch", ""),
+        checkout.get("tree_name", ""),
+        checkout.get("git_repository_url", ""),
+        checkout.get("git_repository_branch", ""),
         checkout["origin"],
     )
 
 
-def heads(checkouts: Iterable[Fields]) -> dict[TreeKey, Fields]:
+def heads(checkouts: Iterable[Checkout]) -> dict[TreeKey, Checkout]:
     """The newest checkout of each tree, by its start; those that started together, by id."""
-    found: dict[TreeKey, Fields] = {}
+    found: dict[TreeKey, Checkout] = {}
     for view in checkouts:
         key = tree_of(view)
         known = found.get(key)
@@ -55,7 +54,7 @@ def heads(checkouts: Iterable[Fields]) -> dict[TreeKey, Fields]:
     return found
 
 
-def _age(checkout: Fields) -> tuple[str, str]:
+def _age(checkout: Checkout) -> tuple[str, str]:
     return checkout.get("start_time", ""), checkout["id"]
 
 
@@ -66,13 +65,13 @@ def list_trees(board: DashboardReader, origin: str, begin: datetime) -> list[Tre
     return [Tree(view, counts[view["id"]]) for view in newest]
 
 
-def list_checkouts(board: DashboardReader, origin: str, begin: datetime) -> list[Fields]:
+def list_checkouts(board: DashboardReader, origin: str, begin: datetime) -> list[Checkout]:
     """The checkouts of an origin since then, newest first."""
     recent = board.find("checkouts", same("origin", origin), since(begin), order="-start_time")
     return [body["object"] for body in recent if body["object"]["origin"] == origin]
 
 
-def count_at(board: DashboardReader, checkouts: Sequence[Fields]) -> dict[str, CheckoutCounts]:
+def count_at(board: DashboardReader, checkouts: Sequence[Checkout]) -> dict[str, CheckoutCounts]:
     """What hangs from each of these checkouts, counted as it is read: checkout id → counts."""
     counts = {view["id"]: CheckoutCounts() for view in checkouts}
     builds: dict[str, CheckoutCounts] = {}
@@ -88,11 +87,12 @@ def count_at(board: DashboardReader, checkouts: Sequence[Fields]) -> dict[str, C
     return counts
 
 
-def newest(board: DashboardReader, tree: str, branch: str, origin: str) -> Fields | None:
+def newest(board: DashboardReader, tree: str, branch: str, origin: str) -> Checkout | None:
     """The newest checkout of a tree's branch."""
     for body in board.find("checkouts", *_named(tree, branch, origin), order="-start_time", page=1):
         if tree_of(body["object"])[::2] == (tree, branch):
-            return dict(body["object"])
+            found: Checkout = body["object"]
+            return found
     return None
 
 

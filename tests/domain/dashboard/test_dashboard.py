@@ -139,7 +139,7 @@ def test_changes(before, after, said):
 def test_of_several_runs_a_failure_counts():
     rows = [test_row(status=status) for status in ("SKIP", "PASS", "FAIL", "PASS")]
     found = compare.compare(Rows([], rows[:2]), Rows([], rows)).tests
-    assert found.changes()["regression"] == 1 and found.b.tally.total == 4
+    assert found.changes["regression"] == 1 and found.b.tally.total == 4
 
 
 # What is read.
